@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A sample of the guest's memory counters, before it has a wire format.
+ */
+#ifndef BALLOON_SAMPLE_H
+#define BALLOON_SAMPLE_H
+
+#include <linux/types.h>
+#include <linux/virtio_balloon.h>
+
+/**
+ * struct balloon_sample - what the kernel counts, in its own units
+ * @value: indexed by tag; pages of the guest (PAGE_SIZE) where the tag's unit
+ *	   on the wire is bytes, otherwise events
+ *
+ * Entries for which balloon_sample_supported() has no bit are not set.
+ */
+struct balloon_sample {
+	u64 value[VIRTIO_BALLOON_S_NR];
+};
+
+u32 balloon_sample_supported(void);
+bool balloon_sample_try(struct balloon_sample *sample);
+void balloon_sample(struct balloon_sample *sample);
+
+#endif /* BALLOON_SAMPLE_H */
