@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The virtio core as the newest kernel has it.
+ */
+#ifndef BALLOON_COMPAT_VIRTIO_H
+#define BALLOON_COMPAT_VIRTIO_H
+
+#include <linux/virtio_config.h>
+
+/* Callbacks and names became one array in 6.11. */
+struct virtqueue_info {
+	const char *name;
+	vq_callback_t *callback;
+	bool ctx;
+};
+
+static inline int balloon_compat_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
+					  struct virtqueue *vqs[],
+					  struct virtqueue_info vqs_info[],
+					  struct irq_affinity *desc)
+{
+	vq_callback_t *callbacks[8];
+	const char *names[8];
+	unsigned int i;
+
+	if (nvqs > ARRAY_SIZE(names))
+		return -EINVAL;
+	for (i = 0; i < nvqs; i++) {
+		callbacks[i] = vqs_info[i].callback;
+		names[i] = vqs_info[i].name;
+	}
+	return virtio_find_vqs(vdev, nvqs, vqs, callbacks, names, desc);
+}
+
+#define virtio_find_vqs balloon_compat_find_vqs
+
+#endif /* BALLOON_COMPAT_VIRTIO_H */

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device's life: probe, configuration change, suspend, shutdown, remove.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
+#include <linux/reboot.h>
+#include <linux/slab.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
+#include "balloon.h"
+
+/* Opened in this order, closed in reverse. */
+static const struct balloon_room * const balloon_rooms[] = {
+	&balloon_poison_room,
+	&balloon_size_room,
+	&balloon_oom_room,
+	&balloon_stats_room,
+	&balloon_hint_room,
+	&balloon_report_room,
+};
+
+static bool balloon_has_room(struct balloon *b, const struct balloon_room *room)
+{
+	return room->feature == BALLOON_ALWAYS || virtio_has_feature(b->vdev, room->feature);
+}
+
+/* Calls a verb of each room that has it. */
+#define balloon_for_each_room(b, i, verb)					\
+	for (i = 0; i < ARRAY_SIZE(balloon_rooms); i++)				\
+		if (balloon_rooms[i]->verb && balloon_has_room(b, balloon_rooms[i]))
+
+#define balloon_for_each_room_reverse(b, i, verb)				\
+	for (i = ARRAY_SIZE(balloon_rooms); i-- > 0; )				\
+		if (balloon_rooms[i]->verb && balloon_has_room(b, balloon_rooms[i]))
+
+/**
+ * balloon_running - whether work goes on
+ * @b: the balloon
+ *
+ * Any context. Long work asks now and then, and ends if not.
+ *
+ * Return: false once the balloon is being quiesced.
+ */
+bool balloon_running(struct balloon *b)
+{
+	return READ_ONCE(b->running);
+}
+
+static void balloon_set_running(struct balloon *b, bool running)
+{
+	spin_lock_irq(&b->state_lock);
+	WRITE_ONCE(b->running, running);
+	spin_unlock_irq(&b->state_lock);
+}
+
+/**
+ * balloon_queue_work - queue work, unless the balloon is being quiesced
+ * @b: the balloon
+ * @work: a room's work item; may be pending or running
+ * @delay: 0 for at once, whatever it is pending for; otherwise in jiffies, and
+ *	   then a pending item is left as it is
+ *
+ * Any context; takes state_lock.
+ */
+void balloon_queue_work(struct balloon *b, struct delayed_work *work, unsigned long delay)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&b->state_lock, flags);
+	if (b->running) {
+		if (delay)
+			queue_delayed_work(b->wq, work, delay);
+		else
+			mod_delayed_work(b->wq, work, 0);
+	}
+	spin_unlock_irqrestore(&b->state_lock, flags);
+}
+
+/**
+ * balloon_stay_awake - do not let a guest fall asleep that is just suspending
+ * @b: the balloon
+ * @reason: BALLOON_AWAKE_*, until balloon_relax() with the same
+ *
+ * Only where the administrator enabled it in the device's power/wakeup. Nothing
+ * here wakes a guest that sleeps already. Any context; takes state_lock.
+ */
+void balloon_stay_awake(struct balloon *b, unsigned long reason)
+{
+	unsigned long flags;
+
+	if (!device_may_wakeup(&b->vdev->dev))
+		return;
+
+	spin_lock_irqsave(&b->state_lock, flags);
+	if (!b->awake)
+		pm_stay_awake(&b->vdev->dev);
+	b->awake |= reason;
+	spin_unlock_irqrestore(&b->state_lock, flags);
+}
+
+/**
+ * balloon_relax - undo balloon_stay_awake()
+ * @b: the balloon
+ * @reason: BALLOON_AWAKE_*
+ *
+ * Any context; takes state_lock.
+ */
+void balloon_relax(struct balloon *b, unsigned long reason)
+{
+	unsigned long flags;
+
+	if (!READ_ONCE(b->awake))
+		return;
+
+	spin_lock_irqsave(&b->state_lock, flags);
+	if (b->awake && !(b->awake &= ~reason))
+		pm_relax(&b->vdev->dev);
+	spin_unlock_irqrestore(&b->state_lock, flags);
+}
+
+/* No work begins any more, and what ran has ended. */
+static void balloon_quiesce(struct balloon *b)
+{
+	unsigned int i;
+
+	balloon_set_running(b, false);
+	wake_up_all(&b->acked);
+	balloon_for_each_room_reverse(b, i, quiesce)
+		balloon_rooms[i]->quiesce(b);
+}
+
+/* Nothing is the host's any more, the device's queues included. */
+static void balloon_release(struct balloon *b)
+{
+	unsigned int i;
+
+	balloon_host_reset(b);
+	balloon_for_each_room_reverse(b, i, released)
+		balloon_rooms[i]->released(b);
+	balloon_queues_delete(b);
+	b->up = false;
+}
+
+/* From negotiated features to a device at work: probe and restore. */
+static int balloon_up(struct balloon *b)
+{
+	unsigned int i;
+	int err;
+
+	b->gone = false;
+	err = balloon_queues_find(b);
+	if (err)
+		return err;
+	b->up = true;
+
+	balloon_for_each_room(b, i, arm) {
+		err = balloon_rooms[i]->arm(b);
+		if (err) {
+			balloon_quiesce(b);
+			balloon_release(b);
+			return err;
+		}
+	}
+
+	/* Before the device runs, or an early request of the host would be lost. */
+	balloon_set_running(b, true);
+	virtio_device_ready(b->vdev);
+	balloon_for_each_room(b, i, start)
+		balloon_rooms[i]->start(b);
+	return 0;
+}
+
+/* From a device at work to one that has been reset: remove and freeze. */
+static void balloon_down(struct balloon *b)
+{
+	unsigned int i;
+
+	/* Not after a restore that failed. */
+	if (!b->up)
+		return;
+	balloon_quiesce(b);
+	balloon_for_each_room_reverse(b, i, empty)
+		balloon_rooms[i]->empty(b);
+	balloon_release(b);
+}
+
+static void balloon_teardown(struct balloon *b)
+{
+	unsigned int i;
+
+	balloon_for_each_room_reverse(b, i, teardown)
+		balloon_rooms[i]->teardown(b);
+}
+
+/*
+ * The bus breaks and resets the device on shutdown. By then nothing of ours is
+ * to be under way, on any kernel: few offer a driver's own shutdown.
+ */
+static int balloon_reboot_notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	balloon_quiesce(container_of(nb, struct balloon, reboot_nb));
+	return NOTIFY_OK;
+}
+
+static int balloon_probe(struct virtio_device *vdev)
+{
+	struct balloon *b;
+	unsigned int i;
+	int err;
+
+	if (!vdev->config->get) {
+		dev_err(&vdev->dev, "the transport gives no access to the configuration\n");
+		return -EINVAL;
+	}
+
+	b = kzalloc(sizeof(*b), GFP_KERNEL);
+	if (!b)
+		return -ENOMEM;
+	b->vdev = vdev;
+	vdev->priv = b;
+	init_waitqueue_head(&b->acked);
+	mutex_init(&b->gone_lock);
+	spin_lock_init(&b->state_lock);
+
+	/* Unbound, since some of it keeps a CPU busy for long. */
+	b->wq = alloc_workqueue("virtio-balloon-%s", WQ_FREEZABLE | WQ_UNBOUND, 0,
+				dev_name(&vdev->dev));
+	if (!b->wq) {
+		err = -ENOMEM;
+		goto err_free;
+	}
+
+	balloon_for_each_room(b, i, setup) {
+		err = balloon_rooms[i]->setup(b);
+		if (err)
+			goto err_teardown;
+	}
+
+	b->reboot_nb.notifier_call = balloon_reboot_notify;
+	err = register_reboot_notifier(&b->reboot_nb);
+	if (err)
+		goto err_teardown;
+
+	device_set_wakeup_capable(&vdev->dev, true);
+	err = balloon_up(b);
+	if (err)
+		goto err_reboot;
+	return 0;
+
+err_reboot:
+	device_set_wakeup_capable(&vdev->dev, false);
+	unregister_reboot_notifier(&b->reboot_nb);
+err_teardown:
+	balloon_teardown(b);
+	destroy_workqueue(b->wq);
+err_free:
+	vdev->priv = NULL;
+	kfree(b);
+	return err;
+}
+
+static void balloon_remove(struct virtio_device *vdev)
+{
+	struct balloon *b = vdev->priv;
+
+	balloon_down(b);
+	device_set_wakeup_capable(&vdev->dev, false);
+	unregister_reboot_notifier(&b->reboot_nb);
+	balloon_teardown(b);
+	destroy_workqueue(b->wq);
+	vdev->priv = NULL;
+	kfree(b);
+}
+
+/* Any context. The configuration is read later, where that may sleep. */
+static void balloon_config_changed(struct virtio_device *vdev)
+{
+	struct balloon *b = vdev->priv;
+	unsigned int i;
+
+	balloon_for_each_room(b, i, changed)
+		balloon_rooms[i]->changed(b);
+}
+
+#ifdef CONFIG_PM_SLEEP
+/* The workqueue is frozen by now. The memory goes back, since the device forgets it. */
+static int balloon_freeze(struct virtio_device *vdev)
+{
+	balloon_down(vdev->priv);
+	return 0;
+}
+
+static int balloon_restore(struct virtio_device *vdev)
+{
+	return balloon_up(vdev->priv);
+}
+#endif
+
+/* Drops the features that the guest's configuration does not allow. */
+static int balloon_validate(struct virtio_device *vdev)
+{
+	u32 poison;
+
+	/*
+	 * A host that knows the value of free pages may discard them. If it
+	 * cannot be told the value, it may not.
+	 */
+	if (!balloon_poison_value(&poison))
+		__virtio_clear_bit(vdev, VIRTIO_BALLOON_F_PAGE_POISON);
+	else if (!virtio_has_feature(vdev, VIRTIO_BALLOON_F_PAGE_POISON))
+		__virtio_clear_bit(vdev, VIRTIO_BALLOON_F_REPORTING);
+
+	/* Indirect descriptors are allocated, and not only reporting must not do that. */
+	__virtio_clear_bit(vdev, VIRTIO_RING_F_INDIRECT_DESC);
+
+	/* Page numbers are physical; an IOMMU would make them something else. */
+	__virtio_clear_bit(vdev, VIRTIO_F_ACCESS_PLATFORM);
+	return 0;
+}
+
+static const unsigned int balloon_features[] = {
+	VIRTIO_BALLOON_F_MUST_TELL_HOST,
+	VIRTIO_BALLOON_F_STATS_VQ,
+	VIRTIO_BALLOON_F_DEFLATE_ON_OOM,
+	VIRTIO_BALLOON_F_FREE_PAGE_HINT,
+	VIRTIO_BALLOON_F_PAGE_POISON,
+	VIRTIO_BALLOON_F_REPORTING,
+};
+
+static const struct virtio_device_id balloon_ids[] = {
+	{ VIRTIO_ID_BALLOON, VIRTIO_DEV_ANY_ID },
+	{ 0 },
+};
+MODULE_DEVICE_TABLE(virtio, balloon_ids);
+
+static struct virtio_driver balloon_driver = {
+	.driver.name = KBUILD_MODNAME,
+	.driver.owner = THIS_MODULE,
+	.id_table = balloon_ids,
+	.feature_table = balloon_features,
+	.feature_table_size = ARRAY_SIZE(balloon_features),
+	.validate = balloon_validate,
+	.probe = balloon_probe,
+	.remove = balloon_remove,
+	.config_changed = balloon_config_changed,
+#ifdef CONFIG_PM_SLEEP
+	.freeze = balloon_freeze,
+	.restore = balloon_restore,
+#endif
+};
+
+static int __init balloon_init(void)
+{
+	int err = balloon_stats_check_param();
+
+	return err ?: register_virtio_driver(&balloon_driver);
+}
+module_init(balloon_init);
+
+static void __exit balloon_exit(void)
+{
+	unregister_virtio_driver(&balloon_driver);
+}
+module_exit(balloon_exit);
+
+MODULE_DESCRIPTION("Virtio memory balloon driver with all 16 statistics");
+MODULE_AUTHOR("the virtio-balloon authors");
+MODULE_LICENSE("GPL");
+MODULE_VERSION(BALLOON_VERSION);

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The pages in the balloon: how they get there, back, and from one place to
+ * another. When to do so is for size.c and mm to say.
+ */
+#include <linux/delay.h>
+#include <linux/mm.h>
+
+#include "balloon.h"
+
+#ifdef CONFIG_BALLOON_COMPACTION
+#define BALLOON_GFP_BASE	GFP_HIGHUSER_MOVABLE
+#else
+#define BALLOON_GFP_BASE	GFP_HIGHUSER
+#endif
+
+/* Take what there is, try a little for more, but leave the reserves and the OOM killer alone. */
+#define BALLOON_GFP	(BALLOON_GFP_BASE | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC)
+
+/* How long the OOM path waits for size.lock, and for the host, in jiffies. */
+#define BALLOON_RELIEF_WAIT	(HZ / 10 + 1)
+
+/* While mm has pages isolated, they cannot be had; they come back soon. */
+#define BALLOON_ISOLATED_WAIT_MS	10
+
+/* A page number on the wire has 32 bits. */
+static bool balloon_page_addressable(struct page *page)
+{
+	return (u64)page_to_pfn(page) * BALLOON_PFNS_PER_PAGE +
+	       BALLOON_PFNS_PER_PAGE - 1 <= U32_MAX;
+}
+
+/*
+ * The guest's total follows the balloon, except where pages may be taken back
+ * at any time. One adjustment a zone: each may recompute the zones' reserves.
+ */
+static void balloon_batch_account(struct balloon *b, const struct balloon_batch *batch, int sign)
+{
+	unsigned int first, end;
+
+	if (virtio_has_feature(b->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
+		return;
+
+	for (first = 0; first < batch->nr; first = end) {
+		struct zone *zone = page_zone(batch->pages[first]);
+
+		for (end = first + 1; end < batch->nr; end++)
+			if (page_zone(batch->pages[end]) != zone)
+				break;
+		adjust_managed_page_count(batch->pages[first], sign * (long)(end - first));
+	}
+}
+
+/* With size->lock held and the batch's buffer not in flight. */
+static int balloon_batch_give(struct balloon *b, enum balloon_queue queue,
+			      struct balloon_batch *batch)
+{
+	struct scatterlist sg;
+	unsigned int i, j, n = 0;
+
+	for (i = 0; i < batch->nr; i++) {
+		u32 pfn = page_to_pfn(batch->pages[i]) * BALLOON_PFNS_PER_PAGE;
+
+		for (j = 0; j < BALLOON_PFNS_PER_PAGE; j++)
+			batch->pfns[n++] = cpu_to_virtio32(b->vdev, pfn + j);
+	}
+	sg_init_one(&sg, batch->pfns, n * sizeof(batch->pfns[0]));
+	return balloon_host_give(b, queue, &sg, &batch->buffer);
+}
+
+/* With size->lock held: gives the batch's pages to the host and waits. */
+static int balloon_batch_tell(struct balloon *b, enum balloon_queue queue,
+			      struct balloon_batch *batch)
+{
+	int err;
+
+	err = balloon_batch_give(b, queue, batch);
+	if (!err)
+		err = balloon_host_wait(b, queue, &batch->buffer);
+	if (!err)
+		return 0;
+
+	/*
+	 * A queue that takes no buffer is broken. Have the device reset, so that
+	 * nothing is the host's any more.
+	 */
+	balloon_host_gone(b);
+	batch->buffer.in_flight = false;
+	return err;
+}
+
+/* With size->lock held: the pages join the balloon. */
+static void balloon_batch_enlist(struct balloon *b, struct balloon_batch *batch)
+{
+	LIST_HEAD(pages);
+	unsigned int i;
+
+	for (i = 0; i < batch->nr; i++)
+		list_add_tail(&batch->pages[i]->lru, &pages);
+	b->size.nr_pages += balloon_page_list_enqueue(&b->size.info, &pages);
+	batch->nr = 0;
+}
+
+/* With size->lock held: takes up to @max pages off the balloon's list. */
+static void balloon_batch_take(struct balloon *b, struct balloon_batch *batch, unsigned long max)
+{
+	struct page *page, *next;
+	LIST_HEAD(pages);
+
+	balloon_page_list_dequeue(&b->size.info, &pages,
+				  min_t(unsigned long, max, BALLOON_BATCH_PAGES));
+	batch->nr = 0;
+	list_for_each_entry_safe(page, next, &pages, lru) {
+		list_del(&page->lru);
+		batch->pages[batch->nr++] = page;
+	}
+	b->size.nr_pages -= batch->nr;
+}
+
+/* The pages, which left the balloon, are the guest's again. */
+static void balloon_batch_free(struct balloon *b, struct balloon_batch *batch)
+{
+	balloon_batch_account(b, batch, 1);
+	release_pages(batch->pages, batch->nr);
+	batch->nr = 0;
+}
+
+/* Pages that no page number can name are not for the balloon. */
+static void balloon_batch_drop_unaddressable(struct balloon_batch *batch)
+{
+	unsigned int i, kept = 0;
+
+	for (i = 0; i < batch->nr; i++) {
+		if (balloon_page_addressable(batch->pages[i]))
+			batch->pages[kept++] = batch->pages[i];
+		else
+			put_page(batch->pages[i]);
+	}
+	batch->nr = kept;
+}
+
+/**
+ * balloon_pages_inflate - give some pages to the host
+ * @b: the balloon
+ * @max: at most so many pages of the guest, more than 0
+ *
+ * Sleeps; takes size->lock. Only for the size work item. Serves "Driver
+ * Requirements: Memory Balloon Device / Device Operation".
+ *
+ * Return: pages of the guest that the host has acknowledged, -ENOMEM if there
+ * were none to give, -ENODEV and others from balloon_host_give() if the device
+ * died.
+ */
+int balloon_pages_inflate(struct balloon *b, unsigned long max)
+{
+	struct balloon_size *size = &b->size;
+	struct balloon_batch *batch = size->inflating;
+	unsigned int nr;
+	int err;
+
+	/* Outside the lock, since this may compact memory and migrate our pages. */
+	max = min_t(unsigned long, max, BALLOON_BATCH_PAGES);
+	memset(batch->pages, 0, max * sizeof(batch->pages[0]));
+	batch->nr = alloc_pages_bulk(BALLOON_GFP, max, batch->pages);
+	balloon_batch_drop_unaddressable(batch);
+	nr = batch->nr;
+	if (!nr)
+		return -ENOMEM;
+
+	mutex_lock(&size->lock);
+	balloon_batch_account(b, batch, -1);
+	err = balloon_batch_tell(b, BALLOON_QUEUE_INFLATE, batch);
+	if (err)
+		balloon_batch_free(b, batch);
+	else
+		balloon_batch_enlist(b, batch);
+	mutex_unlock(&size->lock);
+
+	return err ?: nr;
+}
+
+/**
+ * balloon_pages_deflate - take some pages back from the host
+ * @b: the balloon
+ * @max: at most so many pages of the guest, more than 0
+ *
+ * Sleeps; takes size->lock. The pages are used again only when the host has
+ * acknowledged, whether it insists on that or not.
+ *
+ * Return: pages of the guest that were taken; 0 if mm has isolated the rest,
+ * which it soon returns; -ENODEV and others from balloon_host_give() if the
+ * device died: the pages are the guest's all the same.
+ */
+int balloon_pages_deflate(struct balloon *b, unsigned long max)
+{
+	struct balloon_size *size = &b->size;
+	struct balloon_batch *batch = size->deflating;
+	unsigned int nr;
+	int err = 0;
+
+	mutex_lock(&size->lock);
+	balloon_batch_take(b, batch, max);
+	nr = batch->nr;
+	if (nr)
+		err = balloon_batch_tell(b, BALLOON_QUEUE_DEFLATE, batch);
+	if (err && !b->gone)
+		balloon_batch_enlist(b, batch);
+	else
+		balloon_batch_free(b, batch);
+	mutex_unlock(&size->lock);
+
+	return err ?: nr;
+}
+
+/* With size->lock held: whether the relief batch may be used, within @timeout jiffies. */
+static bool balloon_relief_settled(struct balloon *b, unsigned long timeout)
+{
+	struct balloon_batch *batch = b->size.relief;
+
+	if (balloon_host_wait_for(b, BALLOON_QUEUE_DEFLATE, &batch->buffer, timeout))
+		return false;
+	balloon_batch_free(b, batch);
+	return true;
+}
+
+/**
+ * balloon_pages_settle - complete what balloon_pages_relieve() had to leave
+ * @b: the balloon
+ *
+ * Sleeps; takes size->lock.
+ *
+ * Return: whether nothing is left.
+ */
+bool balloon_pages_settle(struct balloon *b)
+{
+	bool settled;
+
+	mutex_lock(&b->size.lock);
+	settled = b->gone || balloon_relief_settled(b, 0);
+	mutex_unlock(&b->size.lock);
+	return settled;
+}
+
+/**
+ * balloon_pages_relieve - take pages back at once, for a guest out of memory
+ * @b: the balloon
+ * @max: at most so many pages of the guest
+ *
+ * Sleeps, but for a limited time, as it runs under the system's OOM lock. If the
+ * host insists on acknowledging first and does not in time, the pages come back
+ * with balloon_pages_settle().
+ *
+ * Return: pages of the guest that are free now.
+ */
+unsigned long balloon_pages_relieve(struct balloon *b, unsigned long max)
+{
+	bool must_tell = virtio_has_feature(b->vdev, VIRTIO_BALLOON_F_MUST_TELL_HOST);
+	struct balloon_size *size = &b->size;
+	struct balloon_batch *batch = size->relief;
+	unsigned long end = jiffies + BALLOON_RELIEF_WAIT;
+	unsigned long freed = 0;
+
+	while (!mutex_trylock(&size->lock)) {
+		if (time_after(jiffies, end))
+			return 0;
+		msleep(1);
+	}
+
+	while (freed < max && balloon_relief_settled(b, BALLOON_RELIEF_WAIT)) {
+		unsigned int nr;
+
+		balloon_batch_take(b, batch, max - freed);
+		nr = batch->nr;
+		if (!nr)
+			break;
+		if (balloon_batch_give(b, BALLOON_QUEUE_DEFLATE, batch)) {
+			balloon_batch_enlist(b, batch);
+			break;
+		}
+		/* Otherwise they are free now; only their numbers stay until read. */
+		if (must_tell && !balloon_relief_settled(b, BALLOON_RELIEF_WAIT))
+			break;
+		balloon_batch_free(b, batch);
+		freed += nr;
+	}
+	mutex_unlock(&size->lock);
+
+	return freed;
+}
+
+/* With size->lock held: tells the host about a single page. */
+static int balloon_move_tell(struct balloon *b, enum balloon_queue queue, struct page *page)
+{
+	struct balloon_batch *batch = b->size.moving;
+
+	batch->pages[0] = page;
+	batch->nr = 1;
+	return balloon_batch_tell(b, queue, batch);
+}
+
+/**
+ * balloon_pages_migrate - give the host another page for one that mm wants
+ * @info: the balloon's pages
+ * @newpage: joins the balloon
+ * @page: leaves it; isolated
+ * @mode: ignored, this always waits for the host
+ *
+ * mm's callback; both pages are locked. Sleeps, but not for size->lock, whose
+ * holder may be waiting for this migration. Lists and references are mm's.
+ *
+ * Return: 0, or -EAGAIN if @page stays.
+ */
+int balloon_pages_migrate(struct balloon_dev_info *info, struct page *newpage,
+			  struct page *page, enum migrate_mode mode)
+{
+	struct balloon *b = container_of(info, struct balloon, size.info);
+	int err = -EAGAIN;
+
+	if (!mutex_trylock(&b->size.lock))
+		return -EAGAIN;
+
+	if (!balloon_running(b) || !balloon_page_addressable(newpage))
+		goto out_unlock;
+	if (balloon_move_tell(b, BALLOON_QUEUE_INFLATE, newpage))
+		goto out_unlock;
+
+	/* If the device dies now, it is reset, and @page is free to go all the same. */
+	balloon_move_tell(b, BALLOON_QUEUE_DEFLATE, page);
+	if (!virtio_has_feature(b->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM) &&
+	    page_zone(page) != page_zone(newpage)) {
+		adjust_managed_page_count(page, 1);
+		adjust_managed_page_count(newpage, -1);
+	}
+	err = 0;
+
+out_unlock:
+	mutex_unlock(&b->size.lock);
+	return err;
+}
+
+/**
+ * balloon_pages_reclaim - take all pages back from a device that was reset
+ * @b: the balloon, quiesced
+ *
+ * Sleeps; takes size->lock. Waits for pages that mm has isolated.
+ */
+void balloon_pages_reclaim(struct balloon *b)
+{
+	struct balloon_size *size = &b->size;
+	struct balloon_batch *batch = size->deflating;
+
+	mutex_lock(&size->lock);
+	size->relief->buffer.in_flight = false;
+	balloon_batch_free(b, size->relief);
+
+	while (size->nr_pages) {
+		balloon_batch_take(b, batch, size->nr_pages);
+		if (batch->nr) {
+			balloon_batch_free(b, batch);
+			continue;
+		}
+		mutex_unlock(&size->lock);
+		msleep(BALLOON_ISOLATED_WAIT_MS);
+		mutex_lock(&size->lock);
+	}
+	mutex_unlock(&size->lock);
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The value that the guest's free pages have. A host that discards a reported
+ * page has to know it, or the guest finds its free memory changed.
+ */
+#include <linux/mm.h>
+#include <linux/poison.h>
+
+#include "balloon.h"
+
+/**
+ * balloon_poison_value - what the kernel writes to pages that it frees
+ * @value: set to the value of each 32-bit word of a free page, native order
+ *
+ * Any context.
+ *
+ * Return: whether it writes them at all.
+ */
+bool balloon_poison_value(u32 *value)
+{
+	/* The kernel does one or the other: asked for both, it poisons. */
+	*value = 0;
+	if (want_init_on_free())
+		return true;
+	if (!page_poisoning_enabled_static())
+		return false;
+	memset(value, PAGE_POISON, sizeof(*value));
+	return true;
+}
+
+/*
+ * Before the device runs, and again on each restore: the device forgot it with
+ * the reset. Serves "Driver Requirements: Page Poison".
+ */
+static int balloon_poison_arm(struct balloon *b)
+{
+	u32 value;
+
+	balloon_poison_value(&value);
+	virtio_cwrite_le(b->vdev, struct virtio_balloon_config, poison_val, &value);
+	return 0;
+}
+
+const struct balloon_room balloon_poison_room = {
+	.feature = VIRTIO_BALLOON_F_PAGE_POISON,
+	.arm = balloon_poison_arm,
+};

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Free page reporting: mm hands over free pages, the host discards what they
+ * hold, and mm has them back. Serves "Free Page Reporting" of the specification.
+ */
+#include <linux/page_reporting.h>
+#include <linux/scatterlist.h>
+
+#include "balloon.h"
+
+static int balloon_report_some(struct balloon *b, struct scatterlist *sg, unsigned int nents)
+{
+	struct balloon_buffer *buffer = &b->report.buffer;
+	int err;
+
+	err = balloon_host_lend(b, BALLOON_QUEUE_REPORT, sg, nents, buffer);
+	if (err)
+		return err;
+	/* Until the host answers, what the pages hold is undefined. */
+	return balloon_host_wait(b, BALLOON_QUEUE_REPORT, buffer);
+}
+
+/*
+ * mm's callback, from its own work item: sleeps, and has the pages isolated. On
+ * an error mm takes them for not reported.
+ */
+static int balloon_report_pages(struct page_reporting_dev_info *info,
+				struct scatterlist *sg, unsigned int nents)
+{
+	struct balloon *b = container_of(info, struct balloon, report.info);
+	unsigned int capacity = virtqueue_get_vring_size(b->vqs[BALLOON_QUEUE_REPORT]);
+
+	/* The queue may be shorter than what mm hands over at once. */
+	while (nents) {
+		unsigned int some = min(nents, capacity);
+		bool last = sg_is_last(&sg[some - 1]);
+		int err;
+
+		sg_mark_end(&sg[some - 1]);
+		err = balloon_report_some(b, sg, some);
+		if (!last)
+			sg_unmark_end(&sg[some - 1]);
+		if (err)
+			return err;
+		sg += some;
+		nents -= some;
+	}
+	return 0;
+}
+
+/* Not before the device runs, since mm reports from here on. */
+static void balloon_report_start(struct balloon *b)
+{
+	struct balloon_report *report = &b->report;
+	int err;
+
+	report->info = (struct page_reporting_dev_info) { .report = balloon_report_pages };
+	report->buffer.in_flight = false;
+
+	err = page_reporting_register(&report->info);
+	if (err)
+		dev_warn(&b->vdev->dev, "no free page reporting: %s (%d)\n",
+			 err == -EBUSY ? "another device does it" : "registration failed", err);
+	report->active = !err;
+}
+
+static void balloon_report_quiesce(struct balloon *b)
+{
+	if (b->report.active)
+		page_reporting_unregister(&b->report.info);
+	b->report.active = false;
+}
+
+const struct balloon_room balloon_report_room = {
+	.feature = VIRTIO_BALLOON_F_REPORTING,
+	.start = balloon_report_start,
+	.quiesce = balloon_report_quiesce,
+};

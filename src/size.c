@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Moves the balloon towards the size that the host wants, and gives some of it
+ * back when the guest is out of memory. Serves "Device Operation" of the
+ * specification.
+ */
+#include <linux/cpuset.h>
+#include <linux/delay.h>
+#include <linux/mm.h>
+#include <linux/oom.h>
+#include <linux/slab.h>
+#include <linux/vmstat.h>
+
+#include "balloon.h"
+
+/*
+ * How long the work item runs at a time, in jiffies. It ends in between, since
+ * the freezer waits for it, and writes the size, which so is never older.
+ */
+#define BALLOON_SIZE_SLICE	(HZ / 4)
+
+/* Time in jiffies between two attempts to get pages that the guest does not have. */
+#define BALLOON_BACKOFF_MIN	(HZ / 5)
+#define BALLOON_BACKOFF_MAX	(32 * HZ)
+
+/* From here on, in jiffies, it is worth a message. */
+#define BALLOON_BACKOFF_TELL	(4 * HZ)
+
+/* How often to look whether memory came free meanwhile, in jiffies. */
+#define BALLOON_BACKOFF_POLL	HZ
+
+/* After an OOM, pages are not taken from the guest for so long, in jiffies. */
+#define BALLOON_OOM_PAUSE	(5 * HZ)
+
+/* An OOM gives back this share of the balloon, but not less than a batch. */
+#define BALLOON_OOM_SHARE	16
+
+/* Before the ones that merely free caches of their own. */
+#define BALLOON_OOM_PRIORITY	80
+
+/* What the next step of the work item is to wait for. */
+#define BALLOON_SIZE_DONE	(-1L)
+
+#if defined(CONFIG_BALLOON_COMPACTION)
+BALLOON_COMPAT_MIGRATE(balloon_size_migrate, balloon_pages_migrate)
+#endif
+
+/* Pages of the guest that the host wants in the balloon. */
+static unsigned long balloon_size_target(struct balloon *b)
+{
+	u32 pfns;
+
+	virtio_cread_le(b->vdev, struct virtio_balloon_config, num_pages, &pfns);
+	/* Up, or a target between two pages would never be reached. */
+	return DIV_ROUND_UP((u64)pfns, BALLOON_PFNS_PER_PAGE);
+}
+
+static void balloon_size_write_actual(struct balloon *b)
+{
+	u32 pfns;
+
+	if (READ_ONCE(b->gone))
+		return;
+	mutex_lock(&b->size.lock);
+	pfns = b->size.nr_pages * BALLOON_PFNS_PER_PAGE;
+	virtio_cwrite_le(b->vdev, struct virtio_balloon_config, actual, &pfns);
+	mutex_unlock(&b->size.lock);
+}
+
+/* The host wants another size. */
+static void balloon_size_retarget(struct balloon_size *size, unsigned long target)
+{
+	size->target = target;
+	size->backoff = 0;
+	size->short_of = false;
+}
+
+static void balloon_size_reached(struct balloon *b)
+{
+	struct balloon_size *size = &b->size;
+
+	if (size->short_of)
+		dev_info(&b->vdev->dev, "balloon reached %lu MiB after all\n",
+			 size->nr_pages >> (20 - PAGE_SHIFT));
+	size->short_of = false;
+}
+
+/* The guest has no more pages to give: sets when to try again. */
+static void balloon_size_back_off(struct balloon *b)
+{
+	struct balloon_size *size = &b->size;
+
+	size->backoff = clamp_t(unsigned long, 2 * size->backoff,
+				BALLOON_BACKOFF_MIN, BALLOON_BACKOFF_MAX);
+	if (size->backoff >= BALLOON_BACKOFF_TELL && !size->short_of) {
+		size->short_of = true;
+		dev_info(&b->vdev->dev,
+			 "the guest has no more memory to give: balloon at %lu of %lu MiB, trying less often\n",
+			 size->nr_pages >> (20 - PAGE_SHIFT), size->target >> (20 - PAGE_SHIFT));
+	}
+	size->retry = jiffies + size->backoff;
+	size->free_then = global_zone_page_state(NR_FREE_PAGES);
+}
+
+/* Jiffies that inflation has to pause. */
+static unsigned long balloon_size_pause(struct balloon_size *size)
+{
+	unsigned long hold = READ_ONCE(size->hold_until);
+
+	if (hold && time_before(jiffies, hold))
+		return hold - jiffies;
+	if (!size->backoff || time_after_eq(jiffies, size->retry))
+		return 0;
+	if (global_zone_page_state(NR_FREE_PAGES) > size->free_then + BALLOON_BATCH_PAGES)
+		return 0;
+	return min_t(unsigned long, size->retry - jiffies, BALLOON_BACKOFF_POLL);
+}
+
+/*
+ * Returns the time in jiffies until the next step, or BALLOON_SIZE_DONE.
+ */
+static long balloon_size_step(struct balloon *b)
+{
+	struct balloon_size *size = &b->size;
+	unsigned long target, pause;
+	long moved;
+
+	/* No value from the configuration of a dead device is believed. */
+	target = balloon_host_gone(b) ? 0 : balloon_size_target(b);
+	if (target != size->target)
+		balloon_size_retarget(size, target);
+
+	if (!balloon_pages_settle(b))
+		return BALLOON_BACKOFF_POLL;
+	if (target == size->nr_pages) {
+		balloon_size_reached(b);
+		return BALLOON_SIZE_DONE;
+	}
+
+	if (target < size->nr_pages) {
+		moved = balloon_pages_deflate(b, size->nr_pages - target);
+		/* What is left has been isolated by mm, for a moment. */
+		return moved > 0 ? 0 : BALLOON_BACKOFF_MIN;
+	}
+
+	pause = balloon_size_pause(size);
+	if (pause)
+		return pause;
+	moved = balloon_pages_inflate(b, target - size->nr_pages);
+	if (moved > 0) {
+		size->backoff = 0;
+		return 0;
+	}
+	if (moved == -ENOMEM)
+		balloon_size_back_off(b);
+	return BALLOON_BACKOFF_MIN;
+}
+
+static void balloon_size_work(struct work_struct *work)
+{
+	struct balloon *b = container_of(to_delayed_work(work), struct balloon, size.work);
+	unsigned long end = jiffies + BALLOON_SIZE_SLICE;
+	long delay;
+
+	do {
+		delay = balloon_size_step(b);
+	} while (!delay && balloon_running(b) && time_before(jiffies, end));
+
+	balloon_size_write_actual(b);
+	if (delay)
+		balloon_relax(b, BALLOON_AWAKE_SIZE);
+	if (delay != BALLOON_SIZE_DONE)
+		balloon_queue_work(b, &b->size.work, delay);
+}
+
+static void balloon_size_changed(struct balloon *b)
+{
+	balloon_stay_awake(b, BALLOON_AWAKE_SIZE);
+	balloon_queue_work(b, &b->size.work, 0);
+}
+
+static int balloon_size_setup(struct balloon *b)
+{
+	struct balloon_size *size = &b->size;
+
+	mutex_init(&size->lock);
+	balloon_devinfo_init(&size->info);
+#if defined(CONFIG_BALLOON_COMPACTION)
+	size->info.migratepage = balloon_size_migrate;
+#endif
+	INIT_DELAYED_WORK(&size->work, balloon_size_work);
+
+	size->inflating = kzalloc(sizeof(*size->inflating), GFP_KERNEL);
+	size->deflating = kzalloc(sizeof(*size->deflating), GFP_KERNEL);
+	size->relief = kzalloc(sizeof(*size->relief), GFP_KERNEL);
+	size->moving = kzalloc(sizeof(*size->moving), GFP_KERNEL);
+	if (!size->inflating || !size->deflating || !size->relief || !size->moving)
+		return -ENOMEM;
+	return 0;
+}
+
+/*
+ * The work item writes the size even where it has nothing to do: the host may
+ * remember another, from before the guest was reset.
+ */
+static void balloon_size_start(struct balloon *b)
+{
+	balloon_size_retarget(&b->size, 0);
+	balloon_size_changed(b);
+}
+
+static void balloon_size_quiesce(struct balloon *b)
+{
+	cancel_delayed_work_sync(&b->size.work);
+	balloon_relax(b, BALLOON_AWAKE_SIZE);
+}
+
+/* The host is told of every page, and that none is left. */
+static void balloon_size_empty(struct balloon *b)
+{
+	while (b->size.nr_pages && !balloon_host_gone(b)) {
+		if (balloon_pages_deflate(b, b->size.nr_pages) <= 0)
+			msleep(1);
+	}
+	balloon_size_write_actual(b);
+}
+
+static void balloon_size_teardown(struct balloon *b)
+{
+	struct balloon_size *size = &b->size;
+
+	kfree(size->moving);
+	kfree(size->relief);
+	kfree(size->deflating);
+	kfree(size->inflating);
+	mutex_destroy(&size->lock);
+}
+
+const struct balloon_room balloon_size_room = {
+	.feature = BALLOON_ALWAYS,
+	.setup = balloon_size_setup,
+	.start = balloon_size_start,
+	.changed = balloon_size_changed,
+	.quiesce = balloon_size_quiesce,
+	.empty = balloon_size_empty,
+	.released = balloon_pages_reclaim,
+	.teardown = balloon_size_teardown,
+};
+
+/*
+ * Whether the whole machine is short of memory. An OOM that only a cpuset's
+ * nodes have is not helped by pages from elsewhere.
+ */
+static bool balloon_oom_global(void)
+{
+	return nodes_subset(node_states[N_MEMORY], cpuset_current_mems_allowed);
+}
+
+static int balloon_oom_notify(struct notifier_block *nb, unsigned long unused, void *freed)
+{
+	struct balloon *b = container_of(nb, struct balloon, size.oom_nb);
+	struct balloon_size *size = &b->size;
+	unsigned long nr;
+
+	if (!balloon_oom_global())
+		return NOTIFY_OK;
+
+	nr = balloon_pages_relieve(b, max_t(unsigned long, BALLOON_BATCH_PAGES,
+					    READ_ONCE(size->nr_pages) / BALLOON_OOM_SHARE));
+	if (!nr)
+		return NOTIFY_OK;
+	*(unsigned long *)freed += nr;
+
+	/* 0 says that there is no pause. */
+	WRITE_ONCE(size->hold_until, (jiffies + BALLOON_OOM_PAUSE) | 1);
+	balloon_queue_work(b, &size->work, 0);
+	return NOTIFY_OK;
+}
+
+static void balloon_oom_start(struct balloon *b)
+{
+	b->size.hold_until = 0;
+	b->size.oom_nb.notifier_call = balloon_oom_notify;
+	b->size.oom_nb.priority = BALLOON_OOM_PRIORITY;
+	register_oom_notifier(&b->size.oom_nb);
+}
+
+static void balloon_oom_quiesce(struct balloon *b)
+{
+	if (!b->size.oom_nb.notifier_call)
+		return;
+	unregister_oom_notifier(&b->size.oom_nb);
+	b->size.oom_nb.notifier_call = NULL;
+}
+
+const struct balloon_room balloon_oom_room = {
+	.feature = VIRTIO_BALLOON_F_DEFLATE_ON_OOM,
+	.start = balloon_oom_start,
+	.quiesce = balloon_oom_quiesce,
+};

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The statistics queue. One buffer goes back and forth: the host returns it to
+ * ask for numbers, the driver fills it and gives it back. Serves "Memory
+ * Statistics" of the specification.
+ *
+ * The host is answered in the queue's callback. A work item answers where that
+ * cannot be: while a CPU goes on- or offline, and on so many CPUs that the sum
+ * would take too long with interrupts off.
+ */
+#include <linux/cpumask.h>
+#include <linux/moduleparam.h>
+
+#include "balloon.h"
+#include "pack.h"
+#include "sample.h"
+
+/* About 60 instructions a CPU: this keeps a report under 20,000. */
+#define BALLOON_STATS_IRQ_CPUS	256
+
+static unsigned int max_stat_tag = VIRTIO_BALLOON_S_NR - 1;
+module_param(max_stat_tag, uint, 0444);
+MODULE_PARM_DESC(max_stat_tag,
+		 "Highest statistics tag sent to the host, 0 to 15; 9 for hosts that know only the old ten (default: 15)");
+
+/**
+ * balloon_stats_check_param - refuse a max_stat_tag out of range
+ *
+ * Return: 0, or -EINVAL with a message that says why.
+ */
+int balloon_stats_check_param(void)
+{
+	if (max_stat_tag < VIRTIO_BALLOON_S_NR)
+		return 0;
+	pr_err("max_stat_tag=%u is out of range: tags go from 0 to %u\n",
+	       max_stat_tag, VIRTIO_BALLOON_S_NR - 1);
+	return -EINVAL;
+}
+
+/* With stats->lock held and the buffer not in flight. Does not notify. */
+static int balloon_stats_put(struct balloon *b, const struct balloon_sample *sample)
+{
+	struct balloon_stats *stats = &b->stats;
+	struct scatterlist sg;
+	size_t len;
+
+	len = balloon_pack(sample, stats->tags, PAGE_SHIFT,
+			   virtio_is_little_endian(b->vdev), stats->report);
+	sg_init_one(&sg, stats->report, len);
+	stats->owed = false;
+	return virtqueue_add_outbuf(b->vqs[BALLOON_QUEUE_STATS], &sg, 1, stats, GFP_ATOMIC);
+}
+
+/* With stats->lock held. */
+static void balloon_stats_answer(struct balloon *b, const struct balloon_sample *sample)
+{
+	/* An empty queue takes a buffer unless the device broke it. */
+	if (!balloon_stats_put(b, sample))
+		virtqueue_kick(b->vqs[BALLOON_QUEUE_STATS]);
+	balloon_relax(b, BALLOON_AWAKE_STATS);
+}
+
+/**
+ * balloon_stats_requested - virtqueue callback: the host returned the buffer
+ * @vq: the statistics queue
+ *
+ * Any context. First takes the buffer back, then fills it: until then it is the
+ * host's.
+ */
+void balloon_stats_requested(struct virtqueue *vq)
+{
+	struct balloon *b = vq->vdev->priv;
+	struct balloon_stats *stats = &b->stats;
+	struct balloon_sample sample;
+	unsigned long flags;
+	unsigned int len;
+
+	spin_lock_irqsave(&stats->lock, flags);
+	if (stats->open && virtqueue_get_buf(vq, &len)) {
+		balloon_stay_awake(b, BALLOON_AWAKE_STATS);
+		if (num_online_cpus() <= BALLOON_STATS_IRQ_CPUS && balloon_sample_try(&sample)) {
+			balloon_stats_answer(b, &sample);
+		} else {
+			stats->owed = true;
+			balloon_queue_work(b, &stats->work, 0);
+		}
+	}
+	spin_unlock_irqrestore(&stats->lock, flags);
+}
+
+static void balloon_stats_work(struct work_struct *work)
+{
+	struct balloon *b = container_of(to_delayed_work(work), struct balloon, stats.work);
+	struct balloon_stats *stats = &b->stats;
+	struct balloon_sample sample;
+
+	balloon_sample(&sample);
+
+	spin_lock_irq(&stats->lock);
+	if (stats->open && stats->owed)
+		balloon_stats_answer(b, &sample);
+	spin_unlock_irq(&stats->lock);
+}
+
+static int balloon_stats_setup(struct balloon *b)
+{
+	struct balloon_stats *stats = &b->stats;
+
+	spin_lock_init(&stats->lock);
+	INIT_DELAYED_WORK(&stats->work, balloon_stats_work);
+	stats->tags = balloon_pack_limit(balloon_sample_supported(), max_stat_tag);
+	return 0;
+}
+
+/* The first buffer is on the queue when the device starts: hosts publish it. */
+static int balloon_stats_arm(struct balloon *b)
+{
+	struct balloon_stats *stats = &b->stats;
+	struct balloon_sample sample;
+	int err;
+
+	balloon_sample(&sample);
+
+	spin_lock_irq(&stats->lock);
+	err = balloon_stats_put(b, &sample);
+	stats->open = !err;
+	spin_unlock_irq(&stats->lock);
+	return err;
+}
+
+static void balloon_stats_start(struct balloon *b)
+{
+	struct balloon_stats *stats = &b->stats;
+
+	spin_lock_irq(&stats->lock);
+	virtqueue_kick(b->vqs[BALLOON_QUEUE_STATS]);
+	spin_unlock_irq(&stats->lock);
+}
+
+static void balloon_stats_quiesce(struct balloon *b)
+{
+	struct balloon_stats *stats = &b->stats;
+
+	spin_lock_irq(&stats->lock);
+	stats->open = false;
+	spin_unlock_irq(&stats->lock);
+	cancel_delayed_work_sync(&stats->work);
+	balloon_relax(b, BALLOON_AWAKE_STATS);
+}
+
+const struct balloon_room balloon_stats_room = {
+	.feature = VIRTIO_BALLOON_F_STATS_VQ,
+	.setup = balloon_stats_setup,
+	.arm = balloon_stats_arm,
+	.start = balloon_stats_start,
+	.quiesce = balloon_stats_quiesce,
+};
