@@ -157,7 +157,7 @@ struct balloon_batch {
  * @oom_nb: tells us that the guest is out of memory
  */
 struct balloon_size {
-	struct mutex lock;
+	struct mutex lock;	/* see above */
 	struct balloon_batch *inflating;
 	struct balloon_batch *deflating;
 	struct balloon_batch *relief;
@@ -186,7 +186,7 @@ struct balloon_size {
  * @report: the one buffer; the host's until the queue returns it
  */
 struct balloon_stats {
-	spinlock_t lock;
+	spinlock_t lock;	/* see above */
 	bool open;
 	bool owed;
 	u32 tags;
@@ -212,7 +212,7 @@ struct balloon_stats {
  */
 struct balloon_hint {
 	struct delayed_work work;
-	spinlock_t lock;
+	spinlock_t lock;	/* see above */
 	struct list_head blocks;
 	unsigned long nr_blocks;
 	struct shrinker *shrinker;
@@ -259,10 +259,10 @@ struct balloon {
 	struct workqueue_struct *wq;
 	wait_queue_head_t acked;
 
-	struct mutex gone_lock;
+	struct mutex gone_lock;	/* see above */
 	bool gone;
 
-	spinlock_t state_lock;
+	spinlock_t state_lock;	/* see above */
 	bool running;
 	unsigned long awake;
 

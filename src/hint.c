@@ -14,7 +14,7 @@
 
 /* The largest block that the page allocator has. */
 #define BALLOON_HINT_ORDER	MAX_PAGE_ORDER
-#define BALLOON_HINT_PAGES	(1UL << BALLOON_HINT_ORDER)
+#define BALLOON_HINT_PAGES	BIT(BALLOON_HINT_ORDER)
 
 /* Only blocks that are free already: no reclaim, no reserves. */
 #define BALLOON_HINT_GFP	(__GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC)

@@ -23,19 +23,24 @@ static const struct balloon_room * const balloon_rooms[] = {
 	&balloon_report_room,
 };
 
-static bool balloon_has_room(struct balloon *b, const struct balloon_room *room)
+#define BALLOON_ROOMS	ARRAY_SIZE(balloon_rooms)
+
+/* A room that has no verbs stands in where the feature was not negotiated. */
+static const struct balloon_room *balloon_room(struct balloon *b, unsigned int i)
 {
-	return room->feature == BALLOON_ALWAYS || virtio_has_feature(b->vdev, room->feature);
+	static const struct balloon_room closed;
+	const struct balloon_room *room = balloon_rooms[i];
+
+	if (room->feature == BALLOON_ALWAYS || virtio_has_feature(b->vdev, room->feature))
+		return room;
+	return &closed;
 }
 
-/* Calls a verb of each room that has it. */
-#define balloon_for_each_room(b, i, verb)					\
-	for (i = 0; i < ARRAY_SIZE(balloon_rooms); i++)				\
-		if (balloon_rooms[i]->verb && balloon_has_room(b, balloon_rooms[i]))
-
-#define balloon_for_each_room_reverse(b, i, verb)				\
-	for (i = ARRAY_SIZE(balloon_rooms); i-- > 0; )				\
-		if (balloon_rooms[i]->verb && balloon_has_room(b, balloon_rooms[i]))
+static void balloon_call(struct balloon *b, void (*verb)(struct balloon *b))
+{
+	if (verb)
+		verb(b);
+}
 
 /**
  * balloon_running - whether work goes on
@@ -83,7 +88,7 @@ void balloon_queue_work(struct balloon *b, struct delayed_work *work, unsigned l
 /**
  * balloon_stay_awake - do not let a guest fall asleep that is just suspending
  * @b: the balloon
- * @reason: BALLOON_AWAKE_*, until balloon_relax() with the same
+ * @reason: one of BALLOON_AWAKE_*, until balloon_relax() with the same
  *
  * Only where the administrator enabled it in the device's power/wakeup. Nothing
  * here wakes a guest that sleeps already. Any context; takes state_lock.
@@ -105,7 +110,7 @@ void balloon_stay_awake(struct balloon *b, unsigned long reason)
 /**
  * balloon_relax - undo balloon_stay_awake()
  * @b: the balloon
- * @reason: BALLOON_AWAKE_*
+ * @reason: one of BALLOON_AWAKE_*
  *
  * Any context; takes state_lock.
  */
@@ -117,8 +122,9 @@ void balloon_relax(struct balloon *b, unsigned long reason)
 		return;
 
 	spin_lock_irqsave(&b->state_lock, flags);
-	if (b->awake && !(b->awake &= ~reason))
+	if (b->awake == reason)
 		pm_relax(&b->vdev->dev);
+	b->awake &= ~reason;
 	spin_unlock_irqrestore(&b->state_lock, flags);
 }
 
@@ -129,8 +135,8 @@ static void balloon_quiesce(struct balloon *b)
 
 	balloon_set_running(b, false);
 	wake_up_all(&b->acked);
-	balloon_for_each_room_reverse(b, i, quiesce)
-		balloon_rooms[i]->quiesce(b);
+	for (i = BALLOON_ROOMS; i-- > 0; )
+		balloon_call(b, balloon_room(b, i)->quiesce);
 }
 
 /* Nothing is the host's any more, the device's queues included. */
@@ -139,8 +145,8 @@ static void balloon_release(struct balloon *b)
 	unsigned int i;
 
 	balloon_host_reset(b);
-	balloon_for_each_room_reverse(b, i, released)
-		balloon_rooms[i]->released(b);
+	for (i = BALLOON_ROOMS; i-- > 0; )
+		balloon_call(b, balloon_room(b, i)->released);
 	balloon_queues_delete(b);
 	b->up = false;
 }
@@ -148,6 +154,7 @@ static void balloon_release(struct balloon *b)
 /* From negotiated features to a device at work: probe and restore. */
 static int balloon_up(struct balloon *b)
 {
+	const struct balloon_room *room;
 	unsigned int i;
 	int err;
 
@@ -157,8 +164,9 @@ static int balloon_up(struct balloon *b)
 		return err;
 	b->up = true;
 
-	balloon_for_each_room(b, i, arm) {
-		err = balloon_rooms[i]->arm(b);
+	for (i = 0; i < BALLOON_ROOMS; i++) {
+		room = balloon_room(b, i);
+		err = room->arm ? room->arm(b) : 0;
 		if (err) {
 			balloon_quiesce(b);
 			balloon_release(b);
@@ -169,8 +177,8 @@ static int balloon_up(struct balloon *b)
 	/* Before the device runs, or an early request of the host would be lost. */
 	balloon_set_running(b, true);
 	virtio_device_ready(b->vdev);
-	balloon_for_each_room(b, i, start)
-		balloon_rooms[i]->start(b);
+	for (i = 0; i < BALLOON_ROOMS; i++)
+		balloon_call(b, balloon_room(b, i)->start);
 	return 0;
 }
 
@@ -183,8 +191,8 @@ static void balloon_down(struct balloon *b)
 	if (!b->up)
 		return;
 	balloon_quiesce(b);
-	balloon_for_each_room_reverse(b, i, empty)
-		balloon_rooms[i]->empty(b);
+	for (i = BALLOON_ROOMS; i-- > 0; )
+		balloon_call(b, balloon_room(b, i)->empty);
 	balloon_release(b);
 }
 
@@ -192,8 +200,8 @@ static void balloon_teardown(struct balloon *b)
 {
 	unsigned int i;
 
-	balloon_for_each_room_reverse(b, i, teardown)
-		balloon_rooms[i]->teardown(b);
+	for (i = BALLOON_ROOMS; i-- > 0; )
+		balloon_call(b, balloon_room(b, i)->teardown);
 }
 
 /*
@@ -208,6 +216,7 @@ static int balloon_reboot_notify(struct notifier_block *nb, unsigned long action
 
 static int balloon_probe(struct virtio_device *vdev)
 {
+	const struct balloon_room *room;
 	struct balloon *b;
 	unsigned int i;
 	int err;
@@ -234,8 +243,9 @@ static int balloon_probe(struct virtio_device *vdev)
 		goto err_free;
 	}
 
-	balloon_for_each_room(b, i, setup) {
-		err = balloon_rooms[i]->setup(b);
+	for (i = 0; i < BALLOON_ROOMS; i++) {
+		room = balloon_room(b, i);
+		err = room->setup ? room->setup(b) : 0;
 		if (err)
 			goto err_teardown;
 	}
@@ -282,8 +292,8 @@ static void balloon_config_changed(struct virtio_device *vdev)
 	struct balloon *b = vdev->priv;
 	unsigned int i;
 
-	balloon_for_each_room(b, i, changed)
-		balloon_rooms[i]->changed(b);
+	for (i = 0; i < BALLOON_ROOMS; i++)
+		balloon_call(b, balloon_room(b, i)->changed);
 }
 
 #ifdef CONFIG_PM_SLEEP

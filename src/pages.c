@@ -21,7 +21,7 @@
 #define BALLOON_RELIEF_WAIT	(HZ / 10 + 1)
 
 /* While mm has pages isolated, they cannot be had; they come back soon. */
-#define BALLOON_ISOLATED_WAIT_MS	10
+#define BALLOON_ISOLATED_WAIT_MS	20
 
 /* A page number on the wire has 32 bits. */
 static bool balloon_page_addressable(struct page *page)
@@ -263,7 +263,7 @@ unsigned long balloon_pages_relieve(struct balloon *b, unsigned long max)
 	while (!mutex_trylock(&size->lock)) {
 		if (time_after(jiffies, end))
 			return 0;
-		msleep(1);
+		usleep_range(500, 1000);
 	}
 
 	while (freed < max && balloon_relief_settled(b, BALLOON_RELIEF_WAIT)) {
@@ -331,6 +331,7 @@ int balloon_pages_migrate(struct balloon_dev_info *info, struct page *newpage,
 		adjust_managed_page_count(page, 1);
 		adjust_managed_page_count(newpage, -1);
 	}
+	balloon_compat_page_moved(info, newpage, page);
 	err = 0;
 
 out_unlock:

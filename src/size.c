@@ -41,10 +41,6 @@
 /* What the next step of the work item is to wait for. */
 #define BALLOON_SIZE_DONE	(-1L)
 
-#if defined(CONFIG_BALLOON_COMPACTION)
-BALLOON_COMPAT_MIGRATE(balloon_size_migrate, balloon_pages_migrate)
-#endif
-
 /* Pages of the guest that the host wants in the balloon. */
 static unsigned long balloon_size_target(struct balloon *b)
 {
@@ -185,9 +181,7 @@ static int balloon_size_setup(struct balloon *b)
 
 	mutex_init(&size->lock);
 	balloon_devinfo_init(&size->info);
-#if defined(CONFIG_BALLOON_COMPACTION)
-	size->info.migratepage = balloon_size_migrate;
-#endif
+	size->info.migratepage = balloon_pages_migrate;
 	INIT_DELAYED_WORK(&size->work, balloon_size_work);
 
 	size->inflating = kzalloc(sizeof(*size->inflating), GFP_KERNEL);
@@ -220,7 +214,7 @@ static void balloon_size_empty(struct balloon *b)
 {
 	while (b->size.nr_pages && !balloon_host_gone(b)) {
 		if (balloon_pages_deflate(b, b->size.nr_pages) <= 0)
-			msleep(1);
+			msleep(20);
 	}
 	balloon_size_write_actual(b);
 }

@@ -8,6 +8,8 @@
  * cannot be: while a CPU goes on- or offline, and on so many CPUs that the sum
  * would take too long with interrupts off.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/cpumask.h>
 #include <linux/moduleparam.h>
 

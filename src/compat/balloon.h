@@ -10,28 +10,24 @@
 #include <linux/shrinker.h>
 
 /*
- * mm itself inserts the new page and lets go of the old one when migration
- * succeeded, since 7.x; earlier the driver does both. This wraps a callback
- * written for the newest kernel.
+ * mm itself has the new page join the balloon and lets go of the old one when
+ * the driver's callback succeeded, by 7.3. Earlier the callback does both.
  */
-#define BALLOON_COMPAT_MIGRATE(name, callback)				\
-static int name(struct balloon_dev_info *info, struct page *newpage,	\
-		struct page *page, enum migrate_mode mode)		\
-{									\
-	unsigned long flags;						\
-	int err = callback(info, newpage, page, mode);			\
-									\
-	if (err)							\
-		return err;						\
-	get_page(newpage);						\
-	spin_lock_irqsave(&info->pages_lock, flags);			\
-	balloon_page_insert(info, newpage);				\
-	info->isolated_pages--;						\
-	__count_vm_event(BALLOON_MIGRATE);				\
-	spin_unlock_irqrestore(&info->pages_lock, flags);		\
-	balloon_page_finalize(page);					\
-	put_page(page);							\
-	return MIGRATEPAGE_SUCCESS;					\
+static inline void balloon_compat_page_moved(struct balloon_dev_info *info,
+					     struct page *newpage, struct page *page)
+{
+#ifdef CONFIG_BALLOON_COMPACTION
+	unsigned long flags;
+
+	get_page(newpage);
+	spin_lock_irqsave(&info->pages_lock, flags);
+	balloon_page_insert(info, newpage);
+	info->isolated_pages--;
+	__count_vm_event(BALLOON_MIGRATE);
+	spin_unlock_irqrestore(&info->pages_lock, flags);
+	balloon_page_finalize(page);
+	put_page(page);
+#endif
 }
 
 /* alloc_pages_bulk() has lost its list variant, and with it the suffix, by 7.3. */
