@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What a person types. The kernel's build reads Kbuild.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+# Not the first python3 on the PATH: Debian's own has Debian's pytest.
+PYTHON ?= /usr/bin/python3
+PYTEST = $(PYTHON) -m pytest -p no:cacheprovider
+# More words for pytest, such as DRIVER=stock or ARGS='-k suspend'.
+DRIVER ?= ours
+ARGS ?=
+
+.PHONY: modules help demo check check-kunit check-guest lint install uninstall \
+	activate status clean
+
+modules:
+	@test -e $(KDIR)/Makefile || { \
+		echo "No kernel to build for in $(KDIR)." >&2; \
+		echo "Install the headers of the running kernel (apt install linux-headers-$$(uname -r))," >&2; \
+		echo "or name another: make KDIR=/lib/modules/VERSION/build" >&2; \
+		exit 1; }
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+help:
+	@echo 'make              build virtio_balloon.ko for the running kernel, or for KDIR='
+	@echo 'make demo         show in a QEMU guest what the host learns from it'
+	@echo 'make check        all tests: KUnit, and guests in QEMU'
+	@echo 'make check-kunit  the KUnit suites alone'
+	@echo 'make check-guest  the guest tests alone; DRIVER=stock for the stock driver,'
+	@echo '                  ARGS= for pytest, such as ARGS="-k suspend"'
+	@echo 'make lint         checkpatch, sparse, W=1, shellcheck and more'
+	@echo 'make install      register, build and install with DKMS; does not load it'
+	@echo 'make activate     swap the loaded driver for the installed one, now'
+	@echo 'make status       which driver is loaded, from where, what was negotiated'
+	@echo 'make uninstall    remove from DKMS; the stock module is back'
+	@echo 'make clean        remove what make built here'
+	@echo
+	@echo 'demo, check and lint install the Debian packages they need and say which.'
+	@echo 'QEMU, kernels and guests are kept in $${VIRTIO_BALLOON_CACHE:-~/.cache/virtio-balloon}.'
+
+demo:
+	tests/lab/deps build lab
+	$(PYTHON) tests/demo.py
+
+check: check-kunit check-guest
+
+check-kunit:
+	tests/lab/deps build lab kernel
+	tests/kunit/run
+
+check-guest:
+	tests/lab/deps build lab
+	$(PYTEST) tests/qemu --driver=$(DRIVER) --module=$$(tests/lab/module) $(ARGS)
+
+lint:
+	tests/lab/deps build lint
+	tests/lint
+
+install:
+	tools/install
+
+uninstall:
+	tools/uninstall
+
+activate:
+	tools/activate
+
+status:
+	@tools/status
+
+# Without a kernel's build too, which may have been removed meanwhile.
+clean:
+	find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' \
+		-o -name '*.mod.c' -o -name '.*.cmd' -o -name 'modules.order' \
+		-o -name 'Module.symvers' -o -name '.module-common.o' \) -exec rm -f {} +
+	find . -name __pycache__ -exec rm -rf {} +
