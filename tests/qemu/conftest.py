@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Options, and guests that are looked over when the test is done with them."""
+
+import lzma
+import pathlib
+import struct
+import subprocess
+
+import pytest
+
+from guest import Guest, GuestError, Lab
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+LAB = TOP / 'tests' / 'lab'
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup('virtio_balloon')
+    group.addoption('--driver', choices=('ours', 'stock'), default='ours',
+                    help="module to load in the guest (default: ours)")
+    group.addoption('--module', default=TOP / 'virtio_balloon.ko',
+                    help='our module (default: the one make built)')
+    group.addoption('--kernel', metavar='TREE',
+                    help="unpacked kernel with boot/ and lib/modules/ "
+                         "(default: Debian's, fetched)")
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        'markers', 'ours: about something that the stock driver does not have')
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption('driver') != 'stock':
+        return
+    ours = [item for item in items if item.get_closest_marker('ours')]
+    config.hook.pytest_deselected(items=ours)
+    items[:] = [item for item in items if item not in ours]
+
+
+def run(*args):
+    """Run a script of the lab: its words go to the terminal, answer back."""
+    return subprocess.run(args, check=True, stdout=subprocess.PIPE,
+                          text=True).stdout.strip()
+
+
+def uncompressed(bzimage, path):
+    """Unpack a kernel image, which saves each guest 4 s of emulated xz.
+
+    QEMU boots what comes out if it has CONFIG_PVH. Other compressions than
+    xz, which is Debian's, are left as they are."""
+    image = bzimage.read_bytes()
+    setup_sectors = image[0x1f1] or 4
+    offset, length = struct.unpack_from('<II', image, 0x248)
+    payload = image[(setup_sectors + 1) * 512 + offset:][:length]
+    try:
+        path.write_bytes(lzma.LZMADecompressor().decompress(payload))
+    except lzma.LZMAError:
+        return bzimage
+    return path
+
+
+@pytest.fixture(scope='session')
+def lab(pytestconfig, tmp_path_factory):
+    driver = pytestconfig.getoption('driver')
+    module = pathlib.Path(pytestconfig.getoption('module'))
+    kernel = (pytestconfig.getoption('kernel') or
+              run(LAB / 'fetch', 'kernel'))
+    directory = tmp_path_factory.mktemp('lab')
+    bzimage = next(pathlib.Path(kernel).glob('boot/vmlinuz*'))
+    vmlinux = uncompressed(bzimage, directory / 'vmlinux')
+    initramfs = directory / 'initramfs'
+    args = ['-k', kernel, '-o', initramfs]
+    if driver == 'ours':
+        if not module.exists():
+            pytest.exit(f'no {module}: run make, or pass --driver=stock', 1)
+        args += ['-m', module]
+    run(LAB / 'initramfs', *args)
+    return Lab(qemu=run(LAB / 'fetch', 'qemu'), vmlinux=vmlinux,
+               bzimage=bzimage, initramfs=initramfs, driver=driver)
+
+
+@pytest.fixture
+def boot(lab, request, tmp_path_factory):
+    """Start a guest; takes the arguments of Guest.
+
+    When the test is over, failed or not, every guest must still be running
+    (unless it was to end) and have nothing bad in its log.
+    """
+    guests = request.node.guests = []
+
+    def start(**options):
+        # Short: the path of a UNIX socket has room for 107 characters.
+        directory = tmp_path_factory.mktemp('guest')
+        guest = Guest(lab, directory, **options)
+        guests.append(guest)
+        return guest
+
+    yield start
+    faults = []
+    for guest in guests:
+        faults += guest.splats()
+        if guest.close():
+            faults.append('QEMU ended by itself' + guest.tail())
+    if faults:
+        raise GuestError('the guest complained, or ended:\n' + '\n'.join(faults))
+
+
+@pytest.fixture
+def guest(boot):
+    """A plain guest with a balloon, the driver not loaded yet."""
+    return boot()
+
+
+def tidy(guest):
+    """End what a test began, and see that it has cost the guest no memory."""
+    guest.try_sh('killall -9 hog')
+    guest.balloon(guest.memory)
+    if guest.try_sh('test -d /sys/module/virtio_balloon')[0] == 0:
+        guest.unload()
+    total = guest.meminfo()['MemTotal']
+    if total != guest.total:
+        guest.fail(f'MemTotal is {total >> 10} KiB, was {guest.total >> 10}')
+
+
+@pytest.fixture(scope='module')
+def kept():
+    """The guest that the next test of the module may use again."""
+    guests = {}
+    yield guests
+    for guest in guests.values():
+        guest.close()
+
+
+@pytest.fixture
+def borrow(lab, kept, request, tmp_path_factory):
+    """As boot, but a guest of the same kind is handed on from test to test.
+
+    The driver is not loaded, the target is the full size, and no memory is
+    missing. Only the last guest is kept, and none that a test failed with.
+    """
+    guests = request.node.guests = []
+    read = 0
+
+    def start(**options):
+        nonlocal read
+        key = repr(sorted(options.items()))
+        guest = kept.pop(key, None)
+        for other in kept.values():
+            other.close()
+        kept.clear()
+        if guest is None:
+            guest = Guest(lab, tmp_path_factory.mktemp('guest'), **options)
+            guest.total = guest.meminfo()['MemTotal']
+        kept[key] = guest
+        guests.append(guest)
+        read = len(guest.log())
+        return guest
+
+    yield start
+    for guest in guests:
+        try:
+            if request.node.failed:
+                continue
+            faults = find_splats(guest.log()[read:])
+            if faults:
+                raise GuestError('\n'.join(faults))
+            tidy(guest)
+        except BaseException:
+            request.node.failed = True
+            raise
+        finally:
+            if request.node.failed:
+                kept.clear()
+                guest.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    item.failed = report.failed
+    if report.when == 'call' and report.failed:
+        for i, guest in enumerate(getattr(item, 'guests', [])):
+            report.sections.append((f'guest {i}', guest.tail()))

@@ -1,0 +1,489 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A guest under QEMU: start it, give it commands, look at it from outside."""
+
+import base64
+import ctypes
+import dataclasses
+import itertools
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import time
+
+from qmp import QMP, QMPClosed
+
+MIB = 1 << 20
+UNSET = (1 << 64) - 1           # a statistic the guest never sent
+BALLOON = '/machine/peripheral/balloon0'
+# Emulation on a busy machine: far more than any of this should take.
+BOOT_TIMEOUT = 60
+TIMEOUT = 60
+
+KERNEL_ARGS = (
+    'console=ttyS0 loglevel=7 rootfstype=ramfs panic=-1 panic_on_warn=1 '
+    'oops=panic hung_task_panic=1 softlockup_panic=1')
+
+SPLAT = re.compile(
+    r'''\bBUG\b | \bWARNING:\ (?!Unprivileged) | KASAN | KCSAN | KFENCE | UBSAN
+    | possible\ .*(?:lock|deadlock) | inconsistent\ lock\ state
+    | bad\ unlock\ balance | suspicious\ RCU
+    | blocked\ for\ more\ than | [Bb]ad\ page | memory\ leak | Call\ Trace
+    | general\ protection | Kernel\ panic | soft\ lockup
+    | hard\ LOCKUP | rcu.*detected\ stall | \bOops\b
+    | scheduling\ while\ atomic | sleeping\ function''', re.VERBOSE)
+OOM_BEGIN = re.compile(r'invoked oom-killer')
+OOM_END = re.compile(r'(?:Out of memory|Memory cgroup out of memory): Killed')
+
+
+class GuestError(AssertionError):
+    """Something about the guest is not as it should be."""
+
+
+class CommandError(GuestError):
+    """A command in the guest failed."""
+
+
+@dataclasses.dataclass
+class Lab:
+    """What a guest is made of."""
+    qemu: str
+    vmlinux: str                # boots fast
+    bzimage: str                # and this is the other way
+    initramfs: str
+    driver: str                 # 'ours' or 'stock'
+
+
+def find_splats(log):
+    """Lines of a console log that no healthy kernel prints.
+
+    An OOM kill, which a test may well have wanted, comes with a call trace
+    too: that one line is let pass within a complete report of one.
+    """
+    lines = log.splitlines()
+    legal = set()
+    begin = None
+    for i, line in enumerate(lines):
+        if OOM_BEGIN.search(line):
+            begin = i
+        elif OOM_END.search(line) and begin is not None:
+            legal.update(j for j in range(begin, i) if 'Call Trace' in lines[j])
+            begin = None
+    return [line for i, line in enumerate(lines)
+            if i not in legal and SPLAT.search(line)]
+
+
+def _props(props):
+    words = {True: 'on', False: 'off'}
+    return ''.join(f',{k}={words.get(v, v) if isinstance(v, bool) else v}'
+                   for k, v in props.items())
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)      # PR_SET_PDEATHSIG
+
+
+class Guest:
+    """One QEMU process.
+
+    memory, swap, disk  MiB; swap (vda, switched on) and disk (the next,
+                        ext4) are sparse files
+    balloon             properties of the balloon device; None: no balloon
+    ports               root ports "port0"... to hot-plug into (q35 only)
+    append              more kernel parameters
+    bzimage             boot as firmware would: 4 s slower, but a guest that
+                        was booted the short way (PVH) does not resume from S3
+    reboot              let the guest reboot instead of ending QEMU
+    incoming            a guest to be migrated here, see migrate_to()
+    qemu_args           anything else
+    """
+
+    def __init__(self, lab, directory, memory=512, cpus=2, machine='q35',
+                 balloon=(), append='', bzimage=False, swap=0, disk=0, ports=0,
+                 accel='tcg,thread=multi', reboot=False, incoming=None,
+                 qemu_args=()):
+        self.lab = lab
+        self.memory = memory * MIB
+        self.cpus = cpus
+        self.console = directory / 'console.log'
+        self.qemu_log = directory / 'qemu.log'
+        self.qmp_path = directory / 'qmp.sock'      # for another client
+        self.migration_path = directory / 'migration.sock'
+        self.exit_expected = False
+        self.disks = []
+        self._ids = itertools.count()
+        self._buffer = b''
+
+        if incoming:
+            self.disks = incoming.disks
+        else:
+            for name, size in ('swap', swap), ('disk', disk):
+                if size:
+                    path = directory / name
+                    with path.open('wb') as f:
+                        f.truncate(size * MIB)
+                    if name == 'disk':
+                        subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', path],
+                                       check=True)
+                    self.disks.append(path)
+
+        theirs_qmp, ours_qmp = socket.socketpair()
+        theirs_shell, self._shell = socket.socketpair()
+        args = [
+            lab.qemu, '-nodefaults', '-no-user-config', '-display', 'none',
+            '-machine', machine, '-accel', accel,
+            '-m', f'{memory}M', '-smp', str(cpus),
+            '-kernel', lab.bzimage if bzimage else lab.vmlinux,
+            '-initrd', lab.initramfs,
+            '-append', f'{KERNEL_ARGS} {append}',
+            '-chardev', f'socket,id=qmp,fd={theirs_qmp.fileno()}',
+            '-mon', 'chardev=qmp,mode=control',
+            '-qmp', f'unix:{self.qmp_path},server=on,wait=off',
+            '-serial', f'file:{self.console}',
+            '-chardev', f'socket,id=shell,fd={theirs_shell.fileno()}',
+            '-serial', 'chardev:shell',
+        ]
+        if not reboot:
+            args += ['-no-reboot']
+        if incoming:
+            args += ['-incoming', 'defer']
+        for i, path in enumerate(self.disks):
+            args += ['-drive', f'if=none,id=disk{i},file={path},format=raw',
+                     '-device', f'virtio-blk-pci,drive=disk{i}']
+        for i in range(ports):
+            args += ['-device', f'pcie-root-port,id=port{i},chassis={i + 1}']
+        # Always there, so that a hot-plugged balloon can use it too.
+        args += ['-object', 'iothread,id=iothread0']
+        if balloon is not None:
+            args += ['-device', self.balloon_device(dict(balloon))]
+        args += qemu_args
+
+        self.console.touch()
+        with self.qemu_log.open('wb') as log:
+            self.proc = subprocess.Popen(
+                args, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                pass_fds=(theirs_qmp.fileno(), theirs_shell.fileno()),
+                preexec_fn=_die_with_parent)
+        theirs_qmp.close()
+        theirs_shell.close()
+        try:
+            self.qmp = QMP(ours_qmp)
+            if not incoming:
+                self.wait_ready()
+                if swap:
+                    self.sh('mkswap /dev/vda && swapon /dev/vda')
+        except QMPClosed as e:
+            error = str(e) + self.tail()
+            self.close()
+            raise GuestError(error) from e
+        except BaseException:
+            self.close()
+            raise
+
+    @staticmethod
+    def balloon_device(props):
+        """The argument of -device for a balloon with these properties."""
+        if props.get('free-page-hint'):
+            props = {'iothread': 'iothread0', **props}
+        return 'virtio-balloon-pci,id=balloon0' + _props(props)
+
+    # --- failing, and waiting with an end ----------------------------------
+
+    def tail(self, lines=60):
+        text = self.console.read_text(errors='replace').splitlines()
+        qemu = self.qemu_log.read_text(errors='replace')
+        return (f'\n--- QEMU (exit code {self.proc.poll()}) said:\n{qemu}'
+                '--- end of the console:\n' + '\n'.join(text[-lines:]))
+
+    def fail(self, what):
+        raise GuestError(what + self.tail())
+
+    def wait_for(self, condition, timeout=TIMEOUT, what='the condition'):
+        """Poll until condition() is true, and return what it returned."""
+        deadline = time.monotonic() + timeout
+        while True:
+            value = condition()
+            if value:
+                return value
+            if self.proc.poll() is not None:
+                self.fail(f'QEMU exited while waiting for {what}')
+            if time.monotonic() > deadline:
+                self.fail(f'no {what} within {timeout} s')
+            time.sleep(0.05)
+
+    def wait_log(self, pattern, timeout=TIMEOUT):
+        """Wait until the console shows a match of the regular expression."""
+        return self.wait_for(
+            lambda: re.search(pattern, self.log(), re.MULTILINE),
+            timeout, f'"{pattern}" on the console')
+
+    # --- the shell in the guest --------------------------------------------
+
+    def _read(self, deadline, what):
+        left = deadline - time.monotonic()
+        self._shell.settimeout(max(left, 0.001))
+        try:
+            data = self._shell.recv(65536)
+        except TimeoutError:
+            self.fail(f'timeout: {what}')
+        except OSError as e:
+            self.fail(f'{e}: {what}')
+        if not data:
+            self.proc.wait(10)
+            self.fail(f'QEMU exited: {what}')
+        self._buffer += data
+
+    def _line(self, deadline, what):
+        while b'\n' not in self._buffer:
+            self._read(deadline, what)
+        line, self._buffer = self._buffer.split(b'\n', 1)
+        return line
+
+    def wait_ready(self, timeout=BOOT_TIMEOUT):
+        """Wait for the guest to have booted (again, after a reset)."""
+        deadline = time.monotonic() + timeout
+        while self._line(deadline, 'waiting for the guest to boot') != b'ready':
+            pass
+
+    def send(self, cmd):
+        """Begin a command; result() waits for it."""
+        ident = str(next(self._ids))
+        line = f'{ident} {base64.b64encode(cmd.encode()).decode()}\n'
+        try:
+            self._shell.sendall(line.encode())
+        except OSError as e:
+            self.fail(f'{e}: {cmd}')
+        return ident, cmd
+
+    def result(self, sent, timeout=TIMEOUT):
+        ident, cmd = sent
+        deadline = time.monotonic() + timeout
+        while True:
+            # What does not carry our id is the answer to a command given up.
+            line = self._line(deadline, cmd)
+            if line == b'ready':
+                self.fail(f'the guest rebooted: {cmd}')
+            found, code, length = line.split()
+            while len(self._buffer) < int(length):
+                self._read(deadline, cmd)
+            output = self._buffer[:int(length)]
+            self._buffer = self._buffer[int(length):]
+            if found.decode() == ident:
+                return int(code), output.decode(errors='replace')
+
+    def try_sh(self, cmd, timeout=TIMEOUT):
+        """Run a shell command; return its exit code and its output."""
+        return self.result(self.send(cmd), timeout)
+
+    def sh(self, cmd, timeout=TIMEOUT):
+        """Run a shell command that must succeed; return its output."""
+        code, output = self.try_sh(cmd, timeout)
+        if code:
+            raise CommandError(f'{cmd}: exit code {code}\n{output}{self.tail()}')
+        return output
+
+    def read(self, path):
+        return self.sh(f'cat {shlex.quote(path)}').strip()
+
+    def _table(self, path):
+        return [line.split() for line in self.sh(f'cat {path}').splitlines()]
+
+    def meminfo(self):
+        """/proc/meminfo, sizes in bytes."""
+        return {name.rstrip(':'): int(value) * (1024 if unit else 1)
+                for name, value, *unit in self._table('/proc/meminfo')}
+
+    def vmstat(self):
+        return {name: int(value) for name, value in self._table('/proc/vmstat')}
+
+    def hog(self, mib, timeout=TIMEOUT, cgroup=None):
+        """Start a process that fills this much memory; wait until it has."""
+        hog = Hog(self, mib, cgroup)
+        hog.expect('filled', timeout)
+        return hog
+
+    # --- the driver --------------------------------------------------------
+
+    def load(self, **params):
+        """modprobe the driver under test, and see that it is that one."""
+        self.sh('modprobe virtio_balloon ' +
+                ' '.join(f'{k}={v}' for k, v in params.items()))
+        code, _ = self.try_sh('test -d /sys/module/virtio_balloon')
+        if code:
+            self.fail('virtio_balloon is not loaded')
+        # The stock module has no version.
+        ours = not self.try_sh('test -e /sys/module/virtio_balloon/version')[0]
+        if ours != (self.lab.driver == 'ours'):
+            self.fail(f'{"our" if ours else "the stock"} driver is loaded, '
+                      f'not {self.lab.driver}')
+
+    def unload(self):
+        self.sh('rmmod virtio_balloon')
+
+    def features(self):
+        """Names of the feature bits the driver has negotiated."""
+        device = self.qmp.cmd('qom-get', path=BALLOON + '/virtio-backend',
+                              property='type')
+        assert device == 'virtio-balloon-device'
+        status = self.qmp.cmd('x-query-virtio-status',
+                              path=BALLOON + '/virtio-backend')
+        bits = status['guest-features']
+        names = bits.get('transports', []) + bits.get('dev-features', [])
+        return {name.split(':')[0] for name in names}
+
+    # --- the balloon, as the host sees it ----------------------------------
+
+    def balloon(self, size):
+        """Set the target: the guest is to be left with this many bytes."""
+        self.qmp.cmd('balloon', value=size)
+
+    def actual(self):
+        return self.qmp.cmd('query-balloon')['actual']
+
+    def wait_actual(self, size, timeout=TIMEOUT):
+        self.wait_for(lambda: self.actual() == size, timeout,
+                      f'guest size of {size >> 10} KiB')
+
+    def _get(self, name):
+        return self.qmp.cmd('qom-get', path=BALLOON, property=name)
+
+    def poll_stats(self, seconds):
+        """Let the host ask for statistics every so often; 0 stops it."""
+        self.qmp.cmd('qom-set', path=BALLOON, value=seconds,
+                     property='guest-stats-polling-interval')
+
+    def last_stats(self):
+        """When the last report came, and name -> value of what was in it."""
+        report = self._get('guest-stats')
+        return (report['last-update'],
+                {name.removeprefix('stat-'): value
+                 for name, value in report['stats'].items() if value != UNSET})
+
+    def stats(self, timeout=TIMEOUT):
+        """Statistics sampled after this call began."""
+        was_polling = self._get('guest-stats-polling-interval')
+        self.poll_stats(0)
+        # The report that probe places comes unasked.
+        self.wait_for(lambda: self.last_stats()[0], timeout, 'first report')
+        # One that is on its way already does not count.
+        for _ in range(2 if was_polling else 1):
+            before = self.last_stats()[0]
+            # last-update counts seconds: two in one second look the same.
+            self.wait_for(lambda: time.time() >= before + 1)
+            self.poll_stats(0)
+            # Enabling asks at once.
+            self.poll_stats(1)
+            self.wait_for(lambda: self.last_stats()[0] > before, timeout,
+                          'report from the guest')
+        self.poll_stats(0)
+        return self.last_stats()[1]
+
+    def rss(self):
+        """Resident anonymous memory of QEMU, guest RAM in the main."""
+        with open(f'/proc/{self.proc.pid}/status') as f:
+            for line in f:
+                if line.startswith('RssAnon:'):
+                    return int(line.split()[1]) * 1024
+        raise GuestError('QEMU has no RssAnon')
+
+    def migrate_to(self, target, timeout=TIMEOUT):
+        """Move this guest to one made with incoming=this, and end this one.
+
+        The target takes over the conversation with the shell."""
+        uri = f'unix:{target.migration_path}'
+        target.qmp.cmd('migrate-incoming', uri=uri)
+        self.qmp.cmd('migrate', uri=uri)
+
+        def status():
+            return self.qmp.cmd('query-migrate').get('status')
+        self.wait_for(lambda: status() in ('completed', 'failed'), timeout,
+                      'end of the migration')
+        if status() != 'completed':
+            self.fail('migration failed')
+        target.wait_for(lambda: target.qmp.cmd('query-status')['running'],
+                        timeout, 'target running')
+        target._ids = self._ids
+        self.close()
+
+    # --- the end -----------------------------------------------------------
+
+    def log(self):
+        return self.console.read_text(errors='replace')
+
+    def splats(self):
+        """What the kernel has complained of."""
+        # The victim is dead before the kernel has said all about its end.
+        deadline = time.monotonic() + 5
+        while (splats := find_splats(self.log())) and \
+                self.proc.poll() is None and time.monotonic() < deadline and \
+                OOM_BEGIN.search(self.log()):
+            time.sleep(0.1)
+        return splats
+
+    def check_log(self):
+        """Fail if the kernel has complained."""
+        splats = self.splats()
+        if splats:
+            self.fail('on the console:\n' + '\n'.join(splats))
+
+    def wait_exit(self, timeout=TIMEOUT):
+        """Wait for QEMU to end because the guest has switched itself off."""
+        self.exit_expected = True
+        try:
+            return self.proc.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.fail(f'QEMU still runs after {timeout} s')
+
+    def close(self):
+        """End QEMU if it still runs. Returns whether it had ended by itself."""
+        ended = self.proc.poll() is not None and not self.exit_expected
+        self.exit_expected = True
+        self.proc.kill()
+        self.proc.wait()
+        self._shell.close()
+        return ended
+
+
+class Hog:
+    """A process in the guest that holds memory with a pattern in it."""
+
+    def __init__(self, guest, mib, cgroup):
+        self.guest = guest
+        self.output = guest.sh('mktemp /tmp/hog.XXXXXX').strip()
+        cmd = f'exec hog {mib}'
+        if cgroup:
+            cmd = f'echo 0 >/sys/fs/cgroup/{cgroup}/cgroup.procs && {cmd}'
+        self.pid = int(guest.sh(
+            f"sh -c '{cmd}' >{self.output} 2>&1 & echo $!"))
+        self.said = 0           # lines of output seen
+
+    def alive(self):
+        code, state = self.guest.try_sh(f'grep State /proc/{self.pid}/status')
+        return code == 0 and 'zombie' not in state
+
+    def expect(self, word, timeout):
+        """Wait for its next line, which is to be this word."""
+        self.guest.wait_for(
+            lambda: self._lines()[self.said:] or not self.alive(),
+            timeout, f'hog to be {word}')
+        lines = self._lines()[self.said:]
+        self.said += 1
+        if lines[:1] != [word]:
+            self.guest.fail(f'hog is not {word}, but {lines or "dead"}')
+
+    def _lines(self):
+        return self.guest.sh(f'cat {self.output}').splitlines()
+
+    def verify(self, timeout=TIMEOUT):
+        """Fail unless all of its memory is what it wrote."""
+        self.guest.sh(f'kill -USR1 {self.pid}')
+        self.expect('intact', timeout)
+
+    def churn(self):
+        """Have it touch its memory over and over, until verify()."""
+        self.guest.sh(f'kill -USR2 {self.pid}')
+
+    def kill(self):
+        self.guest.try_sh(f'kill -9 {self.pid}')
+        self.guest.wait_for(lambda: not self.alive(), what='end of the hog')

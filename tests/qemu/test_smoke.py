@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The lab itself: a guest boots, runs commands, and the driver reports."""
+
+import pytest
+
+from guest import CommandError, find_splats
+
+OLD = {'swap-in', 'swap-out', 'major-faults', 'minor-faults', 'free-memory',
+       'total-memory', 'available-memory', 'disk-caches', 'htlb-pgalloc',
+       'htlb-pgfail'}
+NEW = {'oom-kills', 'alloc-stalls', 'async-scans', 'direct-scans',
+       'async-reclaims', 'direct-reclaims'}
+
+
+def test_shell(guest):
+    assert guest.sh('printf "a\\n\\nb"') == 'a\n\nb'
+    assert guest.try_sh('echo no >&2; exit 3') == (3, 'no\n')
+    with pytest.raises(CommandError):
+        guest.sh('false')
+    assert len(guest.sh('head -c 100000 /dev/zero | tr "\\0" x')) == 100000
+
+
+def test_statistics(guest):
+    guest.load()
+    assert 'VIRTIO_BALLOON_F_STATS_VQ' in guest.features()
+    stats = guest.stats()
+    expected = OLD | NEW if guest.lab.driver == 'ours' else OLD
+    assert set(stats) == expected
+    assert stats['total-memory'] == guest.meminfo()['MemTotal']
+
+
+def test_hog_and_balloon(boot):
+    guest = boot(memory=256, swap=256)
+    guest.load()
+    hog = guest.hog(64)
+    guest.balloon(192 << 20)
+    guest.wait_actual(192 << 20)
+    hog.verify()
+    hog.churn()
+    hog.verify()
+    hog.kill()
+
+
+def test_find_splats():
+    oom = ('[ 1.0] hog invoked oom-killer: gfp_mask=0x1\n'
+           '[ 1.0] Call Trace:\n'
+           '[ 1.0] Out of memory: Killed process 1 (hog)\n')
+    assert find_splats(oom) == []
+    assert find_splats(oom + '[ 2.0] Call Trace:\n') == ['[ 2.0] Call Trace:']
+    # An OOM report hides nothing but its own trace, and only when complete.
+    assert find_splats(oom.replace('Call', 'BUG: x\nCall')) == ['[ 1.0] BUG: x']
+    assert len(find_splats(oom.replace('Out of', 'out of'))) == 1
+    assert find_splats('INFO: task a:1 blocked for more than 60 seconds.\n')
+
+
+def test_a_panic_is_noticed(boot):
+    guest = boot()
+    guest.send('echo c >/proc/sysrq-trigger')
+    guest.wait_exit()
+    with pytest.raises(AssertionError, match='Kernel panic'):
+        guest.check_log()
+    guest.console.write_text('')
