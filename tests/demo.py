@@ -3,14 +3,13 @@
 """What a host learns about a guest's memory, with the stock driver and ours."""
 
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
 
-TOP = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(TOP / 'tests' / 'qemu'))
-from guest import Guest, Hog, Lab, MIB      # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / 'qemu'))
+from guest import Guest, Hog, MIB       # noqa: E402
+from lab import LAB, make_lab, run      # noqa: E402
 
 MEMORY = 256
 SWAP = 128
@@ -28,11 +27,6 @@ NAMES = ('swap-in', 'swap-out', 'major-faults', 'minor-faults', 'free-memory',
 PRESSURE = NAMES[10:]
 
 
-def run(*args):
-    return subprocess.run(args, check=True, stdout=subprocess.PIPE,
-                          text=True).stdout.strip()
-
-
 def show(value, name):
     if value is None:
         return '-'
@@ -41,17 +35,11 @@ def show(value, name):
     return str(value)
 
 
-def start(qemu, kernel, module, work, driver):
+def start(driver, module, work):
     """A guest with swap and the driver loaded."""
-    initramfs = work / f'{driver}.initramfs'
-    args = ['-k', kernel, '-o', initramfs]
-    if driver == 'ours':
-        args += ['-m', module]
-    run(TOP / 'tests/lab/initramfs', *args)
-    vmlinuz = next(pathlib.Path(kernel).glob('boot/vmlinuz*'))
     directory = work / driver
     directory.mkdir()
-    guest = Guest(Lab(qemu, vmlinuz, initramfs, driver), directory,
+    guest = Guest(make_lab(driver, module, directory), directory,
                   memory=MEMORY, swap=SWAP)
     guest.load()
     return guest
@@ -102,20 +90,19 @@ def pressure(guest):
 
 def main():
     began = time.monotonic()
-    kernel = run(TOP / 'tests/lab/fetch', 'kernel')
-    qemu = run(TOP / 'tests/lab/fetch', 'qemu')
-    module = run(TOP / 'tests/lab/module', kernel)
+    qemu = run(LAB / 'fetch', 'qemu')
+    module = run(LAB / 'module')
     print(run(qemu, '--version').splitlines()[0])
-    print(f'Guest: {pathlib.Path(kernel).name}, {MEMORY} MiB, 2 CPUs\n')
 
     stats = {}
     with tempfile.TemporaryDirectory() as work:
         work = pathlib.Path(work)
         for driver in 'stock', 'ours':
-            print(f'Booting a guest with {"the stock driver" if driver == "stock" else "ours"}'
-                  ' ...', flush=True)
-            guest = start(qemu, kernel, module, work, driver)
+            guest = start(driver, module, work)
             stats[driver] = guest.stats()
+            print(f'Linux {guest.sh("uname -r").strip()}, {MEMORY} MiB: '
+                  f'{"our driver" if driver == "ours" else "the stock driver"}',
+                  flush=True)
             if driver == 'stock':
                 guest.close()
         try:

@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Options, and guests that are looked over when the test is done with them."""
 
-import lzma
 import pathlib
-import struct
-import subprocess
 
 import pytest
 
-from guest import Guest, GuestError, Lab
-
-TOP = pathlib.Path(__file__).resolve().parents[2]
-LAB = TOP / 'tests' / 'lab'
+from guest import Guest, GuestError
+from lab import TOP, make_lab
 
 
 def pytest_addoption(parser):
@@ -38,46 +33,14 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item not in ours]
 
 
-def run(*args):
-    """Run a script of the lab: its words go to the terminal, answer back."""
-    return subprocess.run(args, check=True, stdout=subprocess.PIPE,
-                          text=True).stdout.strip()
-
-
-def uncompressed(bzimage, path):
-    """Unpack a kernel image, which saves each guest 4 s of emulated xz.
-
-    QEMU boots what comes out if it has CONFIG_PVH. Other compressions than
-    xz, which is Debian's, are left as they are."""
-    image = bzimage.read_bytes()
-    setup_sectors = image[0x1f1] or 4
-    offset, length = struct.unpack_from('<II', image, 0x248)
-    payload = image[(setup_sectors + 1) * 512 + offset:][:length]
-    try:
-        path.write_bytes(lzma.LZMADecompressor().decompress(payload))
-    except lzma.LZMAError:
-        return bzimage
-    return path
-
-
 @pytest.fixture(scope='session')
 def lab(pytestconfig, tmp_path_factory):
     driver = pytestconfig.getoption('driver')
     module = pathlib.Path(pytestconfig.getoption('module'))
-    kernel = (pytestconfig.getoption('kernel') or
-              run(LAB / 'fetch', 'kernel'))
-    directory = tmp_path_factory.mktemp('lab')
-    bzimage = next(pathlib.Path(kernel).glob('boot/vmlinuz*'))
-    vmlinux = uncompressed(bzimage, directory / 'vmlinux')
-    initramfs = directory / 'initramfs'
-    args = ['-k', kernel, '-o', initramfs]
-    if driver == 'ours':
-        if not module.exists():
-            pytest.exit(f'no {module}: run make, or pass --driver=stock', 1)
-        args += ['-m', module]
-    run(LAB / 'initramfs', *args)
-    return Lab(qemu=run(LAB / 'fetch', 'qemu'), vmlinux=vmlinux,
-               bzimage=bzimage, initramfs=initramfs, driver=driver)
+    if driver == 'ours' and not module.exists():
+        pytest.exit(f'no {module}: run make, or pass --driver=stock', 1)
+    return make_lab(driver, module, tmp_path_factory.mktemp('lab'),
+                    kernel=pytestconfig.getoption('kernel'))
 
 
 @pytest.fixture
@@ -140,10 +103,8 @@ def borrow(lab, kept, request, tmp_path_factory):
     missing. Only the last guest is kept, and none that a test failed with.
     """
     guests = request.node.guests = []
-    read = 0
 
     def start(**options):
-        nonlocal read
         key = repr(sorted(options.items()))
         guest = kept.pop(key, None)
         for other in kept.values():
@@ -154,7 +115,6 @@ def borrow(lab, kept, request, tmp_path_factory):
             guest.total = guest.meminfo()['MemTotal']
         kept[key] = guest
         guests.append(guest)
-        read = len(guest.log())
         return guest
 
     yield start
@@ -162,9 +122,7 @@ def borrow(lab, kept, request, tmp_path_factory):
         try:
             if request.node.failed:
                 continue
-            faults = find_splats(guest.log()[read:])
-            if faults:
-                raise GuestError('\n'.join(faults))
+            guest.check_log()
             tidy(guest)
         except BaseException:
             request.node.failed = True
