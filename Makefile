@@ -71,5 +71,5 @@ status:
 clean:
 	find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' \
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name 'modules.order' \
-		-o -name 'Module.symvers' -o -name '.module-common.o' \) -exec rm -f {} +
+		-o -name 'Module.symvers' -o -name '.module-common.o' -o -path ./src/compat/facts.h \) -exec rm -f {} +
 	find . -name __pycache__ -exec rm -rf {} +

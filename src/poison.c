@@ -22,7 +22,7 @@ bool balloon_poison_value(u32 *value)
 	*value = 0;
 	if (want_init_on_free())
 		return true;
-	if (!page_poisoning_enabled_static())
+	if (!balloon_compat_pages_poisoned())
 		return false;
 	memset(value, PAGE_POISON, sizeof(*value));
 	return true;

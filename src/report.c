@@ -5,6 +5,7 @@
  */
 #include <linux/page_reporting.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 
 #include "balloon.h"
 
@@ -48,6 +49,15 @@ static int balloon_report_pages(struct page_reporting_dev_info *info,
 	return 0;
 }
 
+/*
+ * mm reports blocks of its pageblock size, which with large pages of the guest
+ * may be hundreds of MiB that are never free together.
+ */
+static int balloon_report_order(void)
+{
+	return pageblock_order > get_order(SZ_2M) ? get_order(SZ_2M) : -1;
+}
+
 /* Not before the device runs, since mm reports from here on. */
 static void balloon_report_start(struct balloon *b)
 {
@@ -55,6 +65,7 @@ static void balloon_report_start(struct balloon *b)
 	int err;
 
 	report->info = (struct page_reporting_dev_info) { .report = balloon_report_pages };
+	balloon_compat_reporting_order(&report->info, balloon_report_order());
 	report->buffer.in_flight = false;
 
 	err = page_reporting_register(&report->info);

@@ -22,11 +22,7 @@
 	 BIT(VIRTIO_BALLOON_S_MAJFLT) |				\
 	 BIT(VIRTIO_BALLOON_S_MINFLT) |				\
 	 BIT(VIRTIO_BALLOON_S_OOM_KILL) |			\
-	 BIT(VIRTIO_BALLOON_S_ALLOC_STALL) |			\
-	 BIT(VIRTIO_BALLOON_S_ASYNC_SCAN) |			\
-	 BIT(VIRTIO_BALLOON_S_DIRECT_SCAN) |			\
-	 BIT(VIRTIO_BALLOON_S_ASYNC_RECLAIM) |			\
-	 BIT(VIRTIO_BALLOON_S_DIRECT_RECLAIM))
+	 BIT(VIRTIO_BALLOON_S_ALLOC_STALL))
 
 #ifdef CONFIG_HUGETLB_PAGE
 #define BALLOON_HUGETLB_TAGS					\
@@ -76,6 +72,16 @@ static void balloon_sample_events(u64 *value)
 }
 #endif /* CONFIG_VM_EVENT_COUNTERS */
 
+#ifdef BALLOON_COMPAT_RECLAIM
+#define BALLOON_RECLAIM_TAGS					\
+	(BIT(VIRTIO_BALLOON_S_ASYNC_SCAN) |			\
+	 BIT(VIRTIO_BALLOON_S_DIRECT_SCAN) |			\
+	 BIT(VIRTIO_BALLOON_S_ASYNC_RECLAIM) |			\
+	 BIT(VIRTIO_BALLOON_S_DIRECT_RECLAIM))
+#else
+#define BALLOON_RECLAIM_TAGS	0
+#endif
+
 /**
  * balloon_sample_supported - the statistics that this kernel has
  *
@@ -85,7 +91,7 @@ static void balloon_sample_events(u64 *value)
  */
 u32 balloon_sample_supported(void)
 {
-	return BALLOON_EVENT_TAGS | BALLOON_HUGETLB_TAGS |
+	return BALLOON_EVENT_TAGS | BALLOON_HUGETLB_TAGS | BALLOON_RECLAIM_TAGS |
 	       BIT(VIRTIO_BALLOON_S_MEMFREE) | BIT(VIRTIO_BALLOON_S_MEMTOT) |
 	       BIT(VIRTIO_BALLOON_S_AVAIL) | BIT(VIRTIO_BALLOON_S_CACHES);
 }
@@ -97,6 +103,7 @@ static void balloon_sample_locked(struct balloon_sample *sample)
 
 	memset(sample, 0, sizeof(*sample));
 	balloon_sample_events(value);
+	balloon_compat_read_reclaim(value);
 	value[VIRTIO_BALLOON_S_MEMFREE] = global_zone_page_state(NR_FREE_PAGES);
 	value[VIRTIO_BALLOON_S_MEMTOT] = totalram_pages();
 	value[VIRTIO_BALLOON_S_AVAIL] = si_mem_available();

@@ -179,10 +179,14 @@ static int balloon_size_setup(struct balloon *b)
 {
 	struct balloon_size *size = &b->size;
 
+	int err;
+
 	mutex_init(&size->lock);
-	balloon_devinfo_init(&size->info);
-	size->info.migratepage = balloon_pages_migrate;
 	INIT_DELAYED_WORK(&size->work, balloon_size_work);
+	err = balloon_compat_info_init(&size->info);
+	if (err)
+		return err;
+	size->info.migratepage = balloon_pages_migrate;
 
 	size->inflating = kzalloc(sizeof(*size->inflating), GFP_KERNEL);
 	size->deflating = kzalloc(sizeof(*size->deflating), GFP_KERNEL);
@@ -227,6 +231,7 @@ static void balloon_size_teardown(struct balloon *b)
 	kfree(size->relief);
 	kfree(size->deflating);
 	kfree(size->inflating);
+	balloon_compat_info_exit(&size->info);
 	mutex_destroy(&size->lock);
 }
 

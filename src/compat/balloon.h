@@ -5,18 +5,35 @@
 #ifndef BALLOON_COMPAT_BALLOON_H
 #define BALLOON_COMPAT_BALLOON_H
 
-#include <linux/balloon_compaction.h>
 #include <linux/gfp.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/page_reporting.h>
+#include <linux/pagemap.h>
 #include <linux/shrinker.h>
 
+#include "facts.h"
+
+#if __has_include("linux/balloon.h")
+#include <linux/balloon.h>
+#else
+#include <linux/balloon_compaction.h>
+#endif
+
+/* The option was renamed with the header. */
+#if defined(CONFIG_BALLOON_MIGRATION) || defined(CONFIG_BALLOON_COMPACTION)
+#define BALLOON_COMPAT_MIGRATION
+#endif
+
 /*
- * mm itself has the new page join the balloon and lets go of the old one when
- * the driver's callback succeeded, by 7.3. Earlier the callback does both.
+ * mm has the new page join the balloon and lets go of the old one when the
+ * driver's callback succeeded, by 7.3. Earlier the callback does both.
  */
 static inline void balloon_compat_page_moved(struct balloon_dev_info *info,
 					     struct page *newpage, struct page *page)
 {
-#ifdef CONFIG_BALLOON_COMPACTION
+#if defined(BALLOON_COMPAT_MIGRATION) && defined(BALLOON_HAVE_BALLOON_PAGE_INSERT)
 	unsigned long flags;
 
 	get_page(newpage);
@@ -25,25 +42,77 @@ static inline void balloon_compat_page_moved(struct balloon_dev_info *info,
 	info->isolated_pages--;
 	__count_vm_event(BALLOON_MIGRATE);
 	spin_unlock_irqrestore(&info->pages_lock, flags);
+#ifdef BALLOON_HAVE_BALLOON_PAGE_FINALIZE
 	balloon_page_finalize(page);
+#else
+	balloon_page_delete(page);
+#endif
 	put_page(page);
 #endif
 }
 
-/* alloc_pages_bulk() has lost its list variant, and with it the suffix, by 7.3. */
-#define alloc_pages_bulk(gfp, nr, array) alloc_pages_bulk_array(gfp, nr, array)
+/* Up to 5.19, migration finds the balloon through an inode, of a file system of our own. */
+#if defined(BALLOON_COMPAT_MIGRATION) && defined(BALLOON_HAVE_BALLOON_INODE)
+int balloon_compat_info_init(struct balloon_dev_info *info);
+void balloon_compat_info_exit(struct balloon_dev_info *info);
+#else
+static inline int balloon_compat_info_init(struct balloon_dev_info *info)
+{
+	balloon_devinfo_init(info);
+	return 0;
+}
 
-/* MAX_ORDER became MAX_PAGE_ORDER, and inclusive, by 6.8. */
-#define MAX_PAGE_ORDER	(MAX_ORDER - 1)
+static inline void balloon_compat_info_exit(struct balloon_dev_info *info)
+{
+}
+#endif
+
+/* Pages are allocated one by one before 5.13, and with another name before 6.14. */
+#ifndef BALLOON_HAVE_ALLOC_PAGES_BULK
+#ifdef BALLOON_HAVE_ALLOC_PAGES_BULK_ARRAY
+#define alloc_pages_bulk(gfp, nr, array) alloc_pages_bulk_array(gfp, nr, array)
+#else
+static inline unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long nr, struct page **array)
+{
+	unsigned long n;
+
+	for (n = 0; n < nr; n++) {
+		array[n] = alloc_page(gfp);
+		if (!array[n])
+			break;
+	}
+	return n;
+}
+#endif
+#endif
+
+/* MAX_ORDER was exclusive up to 6.3, and has this name from 6.8; this holds for all. */
+#ifndef MAX_PAGE_ORDER
+#define MAX_PAGE_ORDER	ilog2(MAX_ORDER_NR_PAGES)
+#endif
+
+/* Before 5.11, what the kernel does with freed pages also depends on its configuration. */
+static inline bool balloon_compat_pages_poisoned(void)
+{
+#ifdef BALLOON_HAVE_PAGE_POISONING_STATIC
+	return page_poisoning_enabled_static();
+#else
+	return !IS_ENABLED(CONFIG_PAGE_POISONING_NO_SANITY) && page_poisoning_enabled();
+#endif
+}
 
 /*
- * Shrinkers are allocated by mm and carry private_data since 6.7. Earlier the
- * driver owns the structure.
+ * The order from which on free pages are reported; mm's choice where @order is
+ * negative, which earlier is 0, or the field is missing, before 5.14.
  */
-struct balloon_compat_shrinker {
-	struct shrinker shrinker;
-	void *private_data;
-};
+static inline void balloon_compat_reporting_order(struct page_reporting_dev_info *info, int order)
+{
+#ifdef BALLOON_HAVE_REPORTING_ORDER_UNSPECIFIED
+	info->order = order < 0 ? PAGE_REPORTING_ORDER_UNSPECIFIED : order;
+#elif defined(BALLOON_HAVE_REPORTING_ORDER)
+	info->order = max(order, 0);
+#endif
+}
 
 struct shrinker *balloon_compat_shrinker_register(const char *name, void *data,
 						  unsigned long (*count)(struct shrinker *shrinker,
@@ -51,10 +120,6 @@ struct shrinker *balloon_compat_shrinker_register(const char *name, void *data,
 						  unsigned long (*scan)(struct shrinker *shrinker,
 									struct shrink_control *sc));
 void balloon_compat_shrinker_free(struct shrinker *shrinker);
-
-static inline void *balloon_compat_shrinker_data(struct shrinker *shrinker)
-{
-	return container_of(shrinker, struct balloon_compat_shrinker, shrinker)->private_data;
-}
+void *balloon_compat_shrinker_data(struct shrinker *shrinker);
 
 #endif /* BALLOON_COMPAT_BALLOON_H */

@@ -6,6 +6,81 @@
 
 #include "balloon.h"
 
+#if defined(BALLOON_COMPAT_MIGRATION) && defined(BALLOON_HAVE_BALLOON_INODE)
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/pseudo_fs.h>
+
+#define BALLOON_COMPAT_MAGIC	0x76626c6e
+
+static int balloon_compat_fs_context(struct fs_context *context)
+{
+	return init_pseudo(context, BALLOON_COMPAT_MAGIC) ? 0 : -ENOMEM;
+}
+
+static struct file_system_type balloon_compat_fs = {
+	.name = "virtio-balloon",
+	.owner = THIS_MODULE,
+	.init_fs_context = balloon_compat_fs_context,
+	.kill_sb = kill_anon_super,
+};
+
+/**
+ * balloon_compat_info_init - balloon_devinfo_init(), with what migration needs
+ * @info: the balloon's pages
+ *
+ * May sleep. A mount for each balloon, since there is one at most.
+ *
+ * Return: 0, or the error of mounting, -ENOMEM among them.
+ */
+int balloon_compat_info_init(struct balloon_dev_info *info)
+{
+	struct vfsmount *mount;
+	struct inode *inode;
+
+	balloon_devinfo_init(info);
+	mount = kern_mount(&balloon_compat_fs);
+	if (IS_ERR(mount))
+		return PTR_ERR(mount);
+	inode = alloc_anon_inode(mount->mnt_sb);
+	if (IS_ERR(inode)) {
+		kern_unmount(mount);
+		return PTR_ERR(inode);
+	}
+	inode->i_private = mount;
+	inode->i_mapping->a_ops = &balloon_aops;
+	info->inode = inode;
+	return 0;
+}
+
+/**
+ * balloon_compat_info_exit - undo balloon_compat_info_init()
+ * @info: the balloon's pages, of which there are none left
+ *
+ * May sleep. Harmless when repeated, or where that failed.
+ */
+void balloon_compat_info_exit(struct balloon_dev_info *info)
+{
+	struct vfsmount *mount;
+
+	if (!info->inode)
+		return;
+	mount = info->inode->i_private;
+	iput(info->inode);
+	info->inode = NULL;
+	kern_unmount(mount);
+}
+#endif
+
+#ifndef BALLOON_HAVE_SHRINKER_ALLOC
+/* Before 6.7 the structure is the driver's, and has no room for its data. */
+struct balloon_compat_shrinker {
+	struct shrinker shrinker;
+	void *data;
+};
+#endif
+
 /**
  * balloon_compat_shrinker_register - a shrinker with the defaults
  * @name: shown in debugfs
@@ -23,19 +98,37 @@ struct shrinker *balloon_compat_shrinker_register(const char *name, void *data,
 						  unsigned long (*scan)(struct shrinker *shrinker,
 									struct shrink_control *sc))
 {
+#ifdef BALLOON_HAVE_SHRINKER_ALLOC
+	struct shrinker *shrinker = shrinker_alloc(0, "%s", name);
+
+	if (!shrinker)
+		return NULL;
+	shrinker->private_data = data;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker_register(shrinker);
+	return shrinker;
+#else
 	struct balloon_compat_shrinker *s = kzalloc(sizeof(*s), GFP_KERNEL);
+	int err;
 
 	if (!s)
 		return NULL;
-	s->private_data = data;
+	s->data = data;
 	s->shrinker.count_objects = count;
 	s->shrinker.scan_objects = scan;
 	s->shrinker.seeks = DEFAULT_SEEKS;
-	if (register_shrinker(&s->shrinker, "%s", name)) {
+#ifdef BALLOON_HAVE_SHRINKER_NAME
+	err = register_shrinker(&s->shrinker, "%s", name);
+#else
+	err = register_shrinker(&s->shrinker);
+#endif
+	if (err) {
 		kfree(s);
 		return NULL;
 	}
 	return &s->shrinker;
+#endif
 }
 
 /**
@@ -46,6 +139,27 @@ struct shrinker *balloon_compat_shrinker_register(const char *name, void *data,
  */
 void balloon_compat_shrinker_free(struct shrinker *shrinker)
 {
+#ifdef BALLOON_HAVE_SHRINKER_ALLOC
+	shrinker_free(shrinker);
+#else
 	unregister_shrinker(shrinker);
 	kfree(container_of(shrinker, struct balloon_compat_shrinker, shrinker));
+#endif
+}
+
+/**
+ * balloon_compat_shrinker_data - the data that a shrinker was registered with
+ * @shrinker: what a callback is called with
+ *
+ * Any context.
+ *
+ * Return: the data.
+ */
+void *balloon_compat_shrinker_data(struct shrinker *shrinker)
+{
+#ifdef BALLOON_HAVE_SHRINKER_ALLOC
+	return shrinker->private_data;
+#else
+	return container_of(shrinker, struct balloon_compat_shrinker, shrinker)->data;
+#endif
 }

@@ -7,7 +7,10 @@
 
 #include <linux/virtio_config.h>
 
+#include "facts.h"
+
 /* Callbacks and names became one array in 6.11. */
+#ifndef BALLOON_HAVE_VIRTQUEUE_INFO
 struct virtqueue_info {
 	const char *name;
 	vq_callback_t *callback;
@@ -33,5 +36,14 @@ static inline int balloon_compat_find_vqs(struct virtio_device *vdev, unsigned i
 }
 
 #define virtio_find_vqs balloon_compat_find_vqs
+#endif
+
+/* The core has a reset of its own from 5.18. */
+#ifndef BALLOON_HAVE_VIRTIO_RESET_DEVICE
+static inline void virtio_reset_device(struct virtio_device *vdev)
+{
+	vdev->config->reset(vdev);
+}
+#endif
 
 #endif /* BALLOON_COMPAT_VIRTIO_H */

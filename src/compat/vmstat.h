@@ -8,25 +8,38 @@
 #include <linux/vmstat.h>
 #include <linux/virtio_balloon.h>
 
+#include "facts.h"
+
 /*
- * Pages scanned and reclaimed are per-CPU events up to 6.12, and statistics of
+ * Pages scanned and reclaimed are events of a CPU up to 6.12, and statistics of
  * the nodes by 7.3. The names did not change with it, and an index into the
- * wrong array compiles: hence the type of the parameter.
+ * wrong array compiles: hence one function for each place, the other empty.
  */
 #ifdef CONFIG_VM_EVENT_COUNTERS
-static inline unsigned long balloon_compat_event(const struct vm_event_state *cpu,
-						 enum vm_event_item item)
-{
-	return cpu->event[item];
-}
-
 static inline void balloon_compat_add_reclaim(u64 *value, const struct vm_event_state *cpu)
 {
-	value[VIRTIO_BALLOON_S_ASYNC_SCAN] += balloon_compat_event(cpu, PGSCAN_KSWAPD);
-	value[VIRTIO_BALLOON_S_DIRECT_SCAN] += balloon_compat_event(cpu, PGSCAN_DIRECT);
-	value[VIRTIO_BALLOON_S_ASYNC_RECLAIM] += balloon_compat_event(cpu, PGSTEAL_KSWAPD);
-	value[VIRTIO_BALLOON_S_DIRECT_RECLAIM] += balloon_compat_event(cpu, PGSTEAL_DIRECT);
+#ifndef BALLOON_HAVE_RECLAIM_NODE_STATE
+	value[VIRTIO_BALLOON_S_ASYNC_SCAN] += cpu->event[PGSCAN_KSWAPD];
+	value[VIRTIO_BALLOON_S_DIRECT_SCAN] += cpu->event[PGSCAN_DIRECT];
+	value[VIRTIO_BALLOON_S_ASYNC_RECLAIM] += cpu->event[PGSTEAL_KSWAPD];
+	value[VIRTIO_BALLOON_S_DIRECT_RECLAIM] += cpu->event[PGSTEAL_DIRECT];
+#endif
 }
+#endif
+
+static inline void balloon_compat_read_reclaim(u64 *value)
+{
+#ifdef BALLOON_HAVE_RECLAIM_NODE_STATE
+	value[VIRTIO_BALLOON_S_ASYNC_SCAN] = global_node_page_state(PGSCAN_KSWAPD);
+	value[VIRTIO_BALLOON_S_DIRECT_SCAN] = global_node_page_state(PGSCAN_DIRECT);
+	value[VIRTIO_BALLOON_S_ASYNC_RECLAIM] = global_node_page_state(PGSTEAL_KSWAPD);
+	value[VIRTIO_BALLOON_S_DIRECT_RECLAIM] = global_node_page_state(PGSTEAL_DIRECT);
+#endif
+}
+
+/* Whether the counters of reclaim exist at all. */
+#if defined(BALLOON_HAVE_RECLAIM_NODE_STATE) || defined(CONFIG_VM_EVENT_COUNTERS)
+#define BALLOON_COMPAT_RECLAIM
 #endif
 
 #endif /* BALLOON_COMPAT_VMSTAT_H */
