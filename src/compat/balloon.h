@@ -15,7 +15,7 @@
 
 #include "facts.h"
 
-#if __has_include("linux/balloon.h")
+#ifdef BALLOON_HAVE_BALLOON_HEADER
 #include <linux/balloon.h>
 #else
 #include <linux/balloon_compaction.h>

@@ -14,7 +14,7 @@
 #include <linux/virtio_config.h>
 #include <linux/vmstat.h>
 
-/* The header has a new name by 7.3; this one fact is the preprocessor's. */
+/* The header has another name by 7.3, see below. */
 #if __has_include("linux/balloon.h")
 #include <linux/balloon.h>
 #else
@@ -34,6 +34,12 @@ static inline void probe_cread_le(struct virtio_device *vdev, u32 *value)
 {
 	virtio_cread_le(vdev, struct virtio_balloon_config, num_pages, value);
 }
+
+/* <linux/balloon_compaction.h> was renamed, by 7.3. */
+#line 1 "HAVE_BALLOON_HEADER"
+#if !__has_include("linux/balloon.h")
+#error no such header
+#endif
 
 /* Balloon pages are migrated through an inode's operations, up to 5.19. */
 #line 1 "HAVE_BALLOON_INODE"
