@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The one place that registers suites: on 5.10 a module may do it once only.
+ */
+#include <linux/module.h>
+
+#include "suites.h"
+
+kunit_test_suites(&balloon_pack_suite);
+
+MODULE_DESCRIPTION("Unit tests of the virtio balloon driver");
+MODULE_LICENSE("GPL");

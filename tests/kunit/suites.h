@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every suite; suites.c registers them.
+ */
+#ifndef BALLOON_TEST_SUITES_H
+#define BALLOON_TEST_SUITES_H
+
+#include <kunit/test.h>
+
+extern struct kunit_suite balloon_pack_suite;
+
+#endif /* BALLOON_TEST_SUITES_H */
