@@ -332,6 +332,39 @@ class Guest:
         names = bits.get('transports', []) + bits.get('dev-features', [])
         return {name.split(':')[0] for name in names}
 
+    def driver_ok(self):
+        """Whether a driver runs the device."""
+        status = self.qmp.cmd('x-query-virtio-status',
+                              path=BALLOON + '/virtio-backend')
+        return any(name.startswith('VIRTIO_CONFIG_S_DRIVER_OK')
+                   for name in status['status'].get('statuses', []))
+
+    def plug(self, port=0, **props):
+        """Hot-plug a balloon with these properties."""
+        if props.get('free-page-hint'):
+            props['iothread'] = 'iothread0'
+        self.qmp.cmd('device_add', driver='virtio-balloon-pci', id='balloon0',
+                     bus=f'port{port}', **props)
+
+    def unplug(self):
+        """Have the guest let go of the balloon, and remove it."""
+        self.qmp.cmd('device_del', id='balloon0')
+        # Its parts have events too.
+        self.wait_for(lambda: (self.qmp.take_event('DEVICE_DELETED', 1) or {})
+                      .get('device') == 'balloon0', what='DEVICE_DELETED')
+
+    def trace(self, *functions):
+        """Have the guest's kernel note each call of these functions."""
+        self.sh('mount -t tracefs tracefs /sys/kernel/tracing && '
+                'cd /sys/kernel/tracing && '
+                f'echo {" ".join(functions)} >set_ftrace_filter && '
+                'echo function >current_tracer')
+
+    def traced(self, function):
+        """How often it has been called since."""
+        return int(self.try_sh(
+            f'grep -c " {function} <-" /sys/kernel/tracing/trace')[1])
+
     # --- the balloon, as the host sees it ----------------------------------
 
     def balloon(self, size):
@@ -390,21 +423,24 @@ class Guest:
     def migrate_to(self, target, timeout=TIMEOUT):
         """Move this guest to one made with incoming=this, and end this one.
 
-        The target takes over the conversation with the shell."""
+        The target takes over the conversation with the shell. Returns what
+        QEMU says about the migration."""
         uri = f'unix:{target.migration_path}'
         target.qmp.cmd('migrate-incoming', uri=uri)
         self.qmp.cmd('migrate', uri=uri)
 
-        def status():
-            return self.qmp.cmd('query-migrate').get('status')
-        self.wait_for(lambda: status() in ('completed', 'failed'), timeout,
-                      'end of the migration')
-        if status() != 'completed':
+        def info():
+            return self.qmp.cmd('query-migrate')
+        self.wait_for(lambda: info().get('status') in ('completed', 'failed'),
+                      timeout, 'end of the migration')
+        result = info()
+        if result['status'] != 'completed':
             self.fail('migration failed')
         target.wait_for(lambda: target.qmp.cmd('query-status')['running'],
                         timeout, 'target running')
         target._ids = self._ids
         self.close()
+        return result
 
     # --- the end -----------------------------------------------------------
 

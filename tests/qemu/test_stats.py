@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The 16 statistics: their values, their set, and that they keep coming."""
+
+import re
+import time
+
+import pytest
+
+from guest import MIB
+
+PAGE = 4096
+
+# Name in the report -> what it sums up in /proc/vmstat, and the unit.
+OLD_COUNTERS = {
+    'swap-in': (r'pswpin', PAGE),
+    'swap-out': (r'pswpout', PAGE),
+    'major-faults': (r'pgmajfault', 1),
+    'minor-faults': (r'pgfault', 1),
+    'htlb-pgalloc': (r'htlb_buddy_alloc_success', 1),
+    'htlb-pgfail': (r'htlb_buddy_alloc_fail', 1),
+}
+NEW_COUNTERS = {
+    'oom-kills': (r'oom_kill', 1),
+    'alloc-stalls': (r'allocstall_\w+', 1),
+    'async-scans': (r'pgscan_kswapd', PAGE),
+    'direct-scans': (r'pgscan_direct', PAGE),
+    'async-reclaims': (r'pgsteal_kswapd', PAGE),
+    'direct-reclaims': (r'pgsteal_direct', PAGE),
+}
+GAUGES = {'free-memory', 'total-memory', 'available-memory', 'disk-caches'}
+OLD = set(OLD_COUNTERS) | GAUGES
+
+# A gauge may be out of what two readings span by what the readings themselves
+# take for a moment (a shell, a cat, their output) and by pages that the CPUs
+# count on their own before they tell.
+SLACK = 4 * MIB
+
+SMALL = {'memory': 192, 'swap': 384, 'disk': 384}
+
+
+@pytest.fixture
+def counters(lab):
+    return OLD_COUNTERS | (NEW_COUNTERS if lab.driver == 'ours' else {})
+
+
+def counted(guest, counters):
+    """What the guest itself has counted, in the units of the report."""
+    vmstat = guest.vmstat()
+    return {name: unit * sum(n for event, n in vmstat.items()
+                             if re.fullmatch(events, event))
+            for name, (events, unit) in counters.items()}
+
+
+def gauged(guest):
+    meminfo = guest.meminfo()
+    return {'free-memory': meminfo['MemFree'],
+            'total-memory': meminfo['MemTotal'],
+            'available-memory': meminfo['MemAvailable'],
+            'disk-caches': guest.vmstat()['nr_file_pages'] * PAGE}
+
+
+def check_counters(guest, counters):
+    """A report lies between two readings of the guest; returns the report."""
+    before = counted(guest, counters)
+    report = guest.stats()
+    after = counted(guest, counters)
+    for name in counters:
+        assert before[name] <= report[name] <= after[name], name
+    return report
+
+
+def check_gauges(guest):
+    """The same, for the values that go up and down. The guest is to be idle."""
+    before = gauged(guest)
+    report = guest.stats()
+    after = gauged(guest)
+    for name in GAUGES:
+        slack = 0 if name == 'total-memory' else SLACK
+        low, high = sorted((before[name], after[name]))
+        assert low - slack <= report[name] <= high + slack, name
+    return report
+
+
+def thrash(guest):
+    """More memory in use than there is, and the swap to make up for it."""
+    hog = guest.hog(192)
+    hog.churn()
+    time.sleep(1)
+    return hog
+
+
+def test_values(borrow, counters):
+    guest = borrow(**SMALL)
+    guest.load()
+    idle = check_counters(guest, counters)
+    assert set(idle) == set(counters) | GAUGES
+
+    # More of a disk than there is memory: kswapd frees page cache.
+    # The cache of a disk lives while somebody has it open.
+    # A file in a ramfs is cache too, but not available.
+    holder = guest.sh('sleep 1000 </dev/vdb >/dev/null 2>&1 & echo $!').strip()
+    guest.sh('dd if=/dev/vdb of=/dev/null bs=1M; dd if=/dev/zero of=/dev/vdb '
+             'bs=1M count=128; dd if=/dev/zero of=/tmp/file bs=1M count=24; '
+             'sync')
+    report = check_gauges(guest)
+    guest.sh(f'kill {holder}; rm /tmp/file')
+    # Far enough apart that a mix-up would show.
+    values = sorted(report[name] for name in GAUGES)
+    print(report)
+    assert min(b - a for a, b in zip(values, values[1:])) > 2 * SLACK
+
+    # Swap in both directions, direct reclaim and its stalls, and a reading of
+    # it while it lasts.
+    hog = thrash(guest)
+    check_counters(guest, counters)
+    hog.kill()
+
+    # Huge pages: some that there are, and more than there can be.
+    guest.sh('sync; echo 3 >/proc/sys/vm/drop_caches;'
+             'echo 1 >/proc/sys/vm/compact_memory')
+    for pages in 4, 1000, 0:
+        guest.sh(f'echo {pages} >/proc/sys/vm/nr_hugepages')
+
+    # A kill for a cgroup's sake, and one for all.
+    guest.sh('swapoff /dev/vda; mkdir /sys/fs/cgroup/small;'
+             'echo 16M >/sys/fs/cgroup/small/memory.max')
+    code, _ = guest.try_sh(
+        "sh -c 'echo 0 >/sys/fs/cgroup/small/cgroup.procs; exec hog 32'")
+    assert code == 128 + 9
+    in_cgroup = check_counters(guest, counters)
+    code, _ = guest.try_sh('hog 256')
+    assert code == 128 + 9
+    guest.sh('rmdir /sys/fs/cgroup/small; swapon /dev/vda')
+
+    report = check_counters(guest, counters)
+    check_gauges(guest)
+    for name in counters:
+        assert report[name] > idle[name], name
+    if guest.lab.driver == 'ours':
+        assert in_cgroup['oom-kills'] == idle['oom-kills'] + 1
+        assert report['oom-kills'] == idle['oom-kills'] + 2
+    else:
+        assert set(report) == OLD
+
+
+def test_cpu_hotplug(borrow, counters):
+    """Counters never step back, nor ahead of the guest, as CPUs come and go."""
+    guest = borrow(**SMALL)
+    guest.load()
+    hog = thrash(guest)
+    guest.poll_stats(1)
+    guest.wait_for(lambda: guest.last_stats()[0], what='first report')
+    toggling = guest.send(
+        'cpu=/sys/devices/system/cpu/cpu1/online; for i in $(seq 20); do '
+        'echo 0 >$cpu && echo 1 >$cpu || exit; done')
+    last = guest.last_stats()[1]
+    distinct = 0
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        # The timer asks once a second; enabling it asks at once.
+        guest.poll_stats(0)
+        guest.poll_stats(1)
+        report = guest.last_stats()[1]
+        for name in counters:
+            assert report[name] >= last[name], name
+        distinct += report != last
+        last = report
+    assert distinct > 50
+    guest.poll_stats(0)
+    code, output = guest.result(toggling)
+    assert (code, output) == (0, '')
+    # A request may still be on its way; its answer comes at once.
+    time.sleep(1)
+    last = guest.last_stats()[1]
+    after = counted(guest, counters)
+    for name in counters:
+        assert last[name] <= after[name], name
+    check_counters(guest, counters)
+    hog.kill()
+
+
+def test_reports_go_on_under_load(borrow):
+    guest = borrow(**SMALL)
+    guest.load()
+    guest.poll_stats(1)
+    hog = thrash(guest)
+    seen = set()
+    end = time.monotonic() + 6
+    while time.monotonic() < end:
+        seen.add(guest.last_stats()[0])
+        time.sleep(0.1)
+    times = sorted(seen)
+    assert len(times) >= 4
+    assert max(b - a for a, b in zip(times, times[1:])) <= 3
+    hog.kill()
+
+
+@pytest.mark.ours
+def test_max_stat_tag(borrow):
+    guest = borrow()
+    guest.load(max_stat_tag=9)
+    parameter = '/sys/module/virtio_balloon/parameters/max_stat_tag'
+    assert guest.read(parameter) == '9'
+    assert guest.sh(f'stat -c %a {parameter}').strip() == '444'
+    assert set(guest.stats()) == OLD
+    # Also in those that the host has asked for.
+    guest.poll_stats(1)
+    time.sleep(2.5)
+    guest.poll_stats(0)
+    assert set(guest.stats()) == OLD
+    guest.unload()
+
+    guest.load(max_stat_tag=0)
+    assert set(guest.stats()) == {'swap-in'}
+    guest.unload()
+
+    guest.load()
+    assert guest.read(parameter) == '15'
+    assert set(guest.stats()) == OLD | set(NEW_COUNTERS)
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize('value, why', [
+    ('16', 'max_stat_tag=16 is out of range: tags go from 0 to 15'),
+    ('4294967295', 'max_stat_tag=4294967295 is out of range'),
+    ('-1', "`-1' invalid for parameter `max_stat_tag'"),
+    ('x', "`x' invalid for parameter `max_stat_tag'"),
+])
+def test_max_stat_tag_refused(borrow, value, why):
+    guest = borrow()
+    code, output = guest.try_sh(f'modprobe virtio_balloon max_stat_tag={value}')
+    assert code != 0 and 'Invalid argument' in output
+    guest.wait_log(re.escape(f'virtio_balloon: {why}'))
+    assert guest.try_sh('test -d /sys/module/virtio_balloon')[0] != 0
