@@ -196,11 +196,13 @@ struct balloon_stats {
 
 /**
  * struct balloon_hint - free page hinting, hint.c
- * @work: alone uses the queue and all below @shrinker
+ * @work: alone uses the queue and all below @changed
  * @lock: protects @blocks and @nr_blocks
  * @blocks: free blocks taken from the guest for the host to skip
  * @nr_blocks: their number
  * @shrinker: gives @blocks back when the guest needs memory
+ * @changed: the configuration changed since @work read it; any context
+ * @command: the command id that the host showed then
  * @round: the command id that was taken up last
  * @sending: @round goes on
  * @waiting: @work has nothing to do until the host returns a buffer
@@ -216,6 +218,8 @@ struct balloon_hint {
 	struct list_head blocks;
 	unsigned long nr_blocks;
 	struct shrinker *shrinker;
+	bool changed;
+	u32 command;
 	u32 round;
 	bool sending;
 	bool waiting;

@@ -140,7 +140,10 @@ static enum balloon_hint_next balloon_hint_step(struct balloon *b)
 		balloon_hint_release(hint, ULONG_MAX);
 		return BALLOON_HINT_IDLE;
 	}
-	command = balloon_hint_command(b);
+	/* Not at each step: once a round has begun, QEMU shows STOP without meaning it. */
+	if (xchg(&hint->changed, false))
+		hint->command = balloon_hint_command(b);
+	command = hint->command;
 	balloon_host_collect(b, BALLOON_QUEUE_HINT);
 
 	if (hint->sending && command == hint->round) {
@@ -207,8 +210,10 @@ void balloon_hint_returned(struct virtqueue *vq)
 
 static void balloon_hint_changed(struct balloon *b)
 {
-	if (b->hint.shrinker)
-		balloon_queue_work(b, &b->hint.work, 0);
+	if (!b->hint.shrinker)
+		return;
+	WRITE_ONCE(b->hint.changed, true);
+	balloon_queue_work(b, &b->hint.work, 0);
 }
 
 static int balloon_hint_setup(struct balloon *b)
@@ -264,6 +269,8 @@ static void balloon_hint_released(struct balloon *b)
 	hint->stop.in_flight = false;
 	hint->sending = false;
 	hint->round = VIRTIO_BALLOON_CMD_ID_STOP;
+	hint->command = VIRTIO_BALLOON_CMD_ID_STOP;
+	hint->changed = false;
 }
 
 const struct balloon_room balloon_hint_room = {

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A guest that runs out of memory: who gives, the balloon or a process."""
+
+import re
+
+from guest import MIB
+
+TARGET = 128 * MIB
+HOG = 160               # MiB, more than a guest of TARGET has
+
+
+def oom_kills(guest):
+    return len(re.findall(r'Out of memory: Killed process \d+ \(hog\)',
+                          guest.log()))
+
+
+def inflated(boot, deflate_on_oom):
+    guest = boot(balloon={'deflate-on-oom': deflate_on_oom})
+    guest.load()
+    assert ('VIRTIO_BALLOON_F_DEFLATE_ON_OOM' in guest.features()
+            ) == deflate_on_oom
+    guest.balloon(TARGET)
+    guest.wait_actual(TARGET)
+    return guest
+
+
+def test_the_balloon_gives(boot):
+    guest = inflated(boot, True)
+    hog = guest.hog(HOG)
+    assert guest.actual() > TARGET
+    assert guest.actual() < guest.memory
+    hog.verify()
+    # Inflation, when it is resumed, takes only what is free.
+    hog.churn()
+    guest.wait_for(lambda: guest.meminfo()['MemFree'] < 24 * MIB,
+                   what='inflation to be resumed')
+    hog.verify()
+    assert guest.actual() > TARGET
+    # Nobody has to ask for what was wanted before.
+    hog.kill()
+    guest.wait_actual(TARGET)
+    assert not oom_kills(guest)
+    hog = guest.hog(HOG)
+    hog.verify()
+    assert not oom_kills(guest)
+    guest.unload()
+    hog.verify()
+    assert guest.actual() == guest.memory
+
+
+def test_the_process_gives(boot):
+    guest = inflated(boot, False)
+    pid = guest.sh(f'sh -c "exec hog {HOG}" >/dev/null 2>&1 & echo $!').strip()
+    guest.wait_log(rf'Out of memory: Killed process {pid} \(hog\)')
+    assert guest.actual() == TARGET
+    guest.hog(8).verify()
+    assert guest.actual() == TARGET
+    assert oom_kills(guest) == 1
+    if guest.lab.driver == 'ours':
+        assert guest.stats()['oom-kills'] == 1

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Suspend: the balloon is emptied, comes back, and nothing is forgotten."""
+
+import time
+
+import pytest
+
+from guest import MIB, TIMEOUT
+
+EVERYTHING = {'deflate-on-oom': True, 'free-page-hint': True,
+              'free-page-reporting': True, 'page-poison': True}
+CORRUPTION = 'pagealloc: memory corruption'
+WAKEUP = '$(echo /sys/bus/virtio/drivers/virtio_balloon/virtio*/power)/wakeup'
+
+
+@pytest.fixture
+def sleeper(boot):
+    """Start a guest that can be suspended to RAM."""
+    def start(append='', **options):
+        # The way out is a reset. A q35 suspends only once.
+        return boot(bzimage=True, reboot=True, machine='pc',
+                    append=f'no_console_suspend {append}', **options)
+    return start
+
+
+def fall_asleep(guest, command='echo mem >/sys/power/state'):
+    sent = guest.send(command)
+    if guest.qmp.take_event('SUSPEND', TIMEOUT) is None:
+        guest.fail('the guest did not suspend')
+    # Only a driver that did something on the way in gave these pages back.
+    assert guest.actual() == guest.memory
+    return sent
+
+
+def wake_up(guest, sent):
+    guest.qmp.cmd('system_wakeup')
+    code, output = guest.result(sent)
+    assert code == 0, output
+
+
+def trace_suspend(guest):
+    guest.trace('virtio_device_freeze', 'virtio_device_restore',
+                'page_reporting_process')
+
+
+def fresh_report(guest):
+    """Wait for a report to come from polling that went on all the while."""
+    now = int(time.time())
+    guest.wait_for(lambda: guest.last_stats()[0] > now, what='fresh report')
+    return guest.last_stats()[1]
+
+
+def test_suspend_with_everything(sleeper):
+    guest = sleeper('page_poison=1', balloon=EVERYTHING)
+    guest.load()
+    assert 'VIRTIO_BALLOON_F_PAGE_POISON' in guest.features()
+    size = 320 * MIB
+    guest.balloon(size)
+    guest.wait_actual(size)
+    before = guest.stats()
+    total = guest.meminfo()['MemTotal']
+    hog = guest.hog(64)
+    trace_suspend(guest)
+    guest.poll_stats(1)
+
+    for n in 1, 2, 3:
+        wake_up(guest, fall_asleep(guest))
+        assert guest.traced('virtio_device_freeze') == n
+        assert guest.traced('virtio_device_restore') == n
+        if guest.lab.driver == 'stock':
+            # Knows no better: the device forgot the value of free pages, and
+            # discards what is reported to it.
+            guest.wait_log(CORRUPTION)
+            guest.console.write_text('')
+            return
+        guest.wait_actual(size)
+        reported = guest.traced('page_reporting_process')
+        assert set(fresh_report(guest)) == set(before)
+
+    hog.verify()
+    stats = guest.stats()
+    assert stats['total-memory'] == guest.meminfo()['MemTotal'] == total
+    guest.wait_for(lambda: guest.traced('page_reporting_process') > reported,
+                   what='free page reporting')
+    # Now every page there is gets touched.
+    guest.balloon(guest.memory)
+    guest.wait_actual(guest.memory)
+    guest.hog(300).verify()
+    hog.verify()
+    assert CORRUPTION not in guest.log()
+    guest.poll_stats(0)
+    guest.unload()
+
+
+def test_suspend_while_the_target_changes(sleeper):
+    guest = sleeper()
+    guest.load()
+    total = guest.meminfo()['MemTotal']
+    hog = guest.hog(64)
+
+    def check(size):
+        guest.wait_actual(size)
+        assert guest.meminfo()['MemTotal'] == total - (guest.memory - size)
+        hog.verify()
+
+    # The way down has begun, and the guest wakes up to another target.
+    guest.balloon(192 * MIB)
+    sent = fall_asleep(guest)
+    guest.balloon(256 * MIB)
+    wake_up(guest, sent)
+    check(256 * MIB)
+
+    # The way up has begun.
+    guest.balloon(448 * MIB)
+    wake_up(guest, fall_asleep(guest))
+    check(448 * MIB)
+
+    # Nothing is wanted any more on waking up.
+    sent = fall_asleep(guest)
+    guest.balloon(guest.memory)
+    wake_up(guest, sent)
+    check(guest.memory)
+
+    # More is wanted than there is, so that there always is something to do.
+    guest.balloon(1)
+    guest.wait_for(lambda: guest.actual() < 192 * MIB)
+    wake_up(guest, fall_asleep(guest))
+    guest.wait_for(lambda: guest.actual() < 192 * MIB)
+    guest.balloon(256 * MIB)
+    check(256 * MIB)
+    guest.unload()
+    assert guest.meminfo()['MemTotal'] == total
+
+
+def test_suspend_to_idle(boot):
+    guest = boot(append='no_console_suspend')
+    guest.load()
+    total = guest.meminfo()['MemTotal']
+    hog = guest.hog(64)
+    size = 256 * MIB
+    guest.balloon(size)
+    guest.wait_actual(size)
+    guest.poll_stats(1)
+    # No firmware in this: the kernel lies down and gets up again by itself.
+    guest.sh('echo devices >/sys/power/pm_test && '
+             'echo 1 >/sys/module/suspend/parameters/pm_test_delay')
+    sent = guest.send('echo freeze >/sys/power/state')
+    guest.wait_actual(guest.memory)
+    code, output = guest.result(sent)
+    assert code == 0, output
+    guest.wait_actual(size)
+    assert guest.meminfo()['MemTotal'] == total - (guest.memory - size)
+    assert fresh_report(guest)['total-memory'] == total - (guest.memory - size)
+    guest.poll_stats(0)
+    hog.verify()
+
+
+def test_wakeup(sleeper):
+    guest = sleeper()
+    guest.load()
+    if guest.lab.driver == 'stock':
+        # The administrator has no say.
+        assert guest.try_sh(f'test -e {WAKEUP}')[0]
+        return
+    assert guest.sh(f'cat {WAKEUP}') == 'disabled\n'
+
+    # What a power manager does: take the count, have a look around, give the
+    # count back, go to sleep. The kernel does neither if something happened.
+    def take():
+        return guest.read('/sys/power/wakeup_count')
+
+    def give(count):
+        return not guest.try_sh(f'echo {count} >/sys/power/wakeup_count')[0]
+
+    def resize(size):
+        guest.balloon(size)
+        guest.wait_actual(size)
+
+    count = take()
+    resize(256 * MIB)
+    guest.stats()
+    assert give(count)
+
+    guest.sh(f'echo enabled >{WAKEUP}')
+    count = take()
+    resize(320 * MIB)
+    assert not give(count)
+    count = take()
+    guest.stats()
+    assert not give(count)
+    assert give(take())
+    resize(256 * MIB)
+    assert guest.try_sh('echo mem >/sys/power/state')[0]
+    assert guest.actual() == 256 * MIB
+
+    # Nothing is going on: it may sleep, and sleeps until it is woken.
+    assert give(take())
+    wake_up(guest, fall_asleep(guest))
+    guest.wait_actual(256 * MIB)
+    assert guest.stats()['total-memory'] == guest.meminfo()['MemTotal']
+    guest.unload()
