@@ -3,7 +3,6 @@
 
 import os
 import random
-import re
 import time
 
 from guest import MIB

@@ -93,7 +93,7 @@ def test_suspend_with_everything(sleeper):
 
 
 def test_suspend_while_the_target_changes(sleeper):
-    guest = sleeper()
+    guest = sleeper(memory=1024)
     guest.load()
     total = guest.meminfo()['MemTotal']
     hog = guest.hog(64)
@@ -104,16 +104,16 @@ def test_suspend_while_the_target_changes(sleeper):
         hog.verify()
 
     # The way down has begun, and the guest wakes up to another target.
-    guest.balloon(192 * MIB)
+    guest.balloon(320 * MIB)
     sent = fall_asleep(guest)
-    guest.balloon(256 * MIB)
+    guest.balloon(384 * MIB)
     wake_up(guest, sent)
-    check(256 * MIB)
+    check(384 * MIB)
 
     # The way up has begun.
-    guest.balloon(448 * MIB)
+    guest.balloon(896 * MIB)
     wake_up(guest, fall_asleep(guest))
-    check(448 * MIB)
+    check(896 * MIB)
 
     # Nothing is wanted any more on waking up.
     sent = fall_asleep(guest)
@@ -121,13 +121,13 @@ def test_suspend_while_the_target_changes(sleeper):
     wake_up(guest, sent)
     check(guest.memory)
 
-    # More is wanted than there is, so that there always is something to do.
-    guest.balloon(1)
-    guest.wait_for(lambda: guest.actual() < 192 * MIB)
+    # The work item is busy, and has to end for the freezer.
+    guest.balloon(320 * MIB)
+    guest.wait_for(lambda: guest.actual() < guest.memory, what='inflation')
     wake_up(guest, fall_asleep(guest))
-    guest.wait_for(lambda: guest.actual() < 192 * MIB)
-    guest.balloon(256 * MIB)
-    check(256 * MIB)
+    check(320 * MIB)
+    guest.balloon(384 * MIB)
+    check(384 * MIB)
     guest.unload()
     assert guest.meminfo()['MemTotal'] == total
 
