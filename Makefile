@@ -49,7 +49,7 @@ check-kunit:
 
 check-guest:
 	tests/lab/deps build lab
-	$(PYTEST) tests/qemu --driver=$(DRIVER) --module=$$(tests/lab/module) $(ARGS)
+	$(PYTEST) -n 2 --dist loadfile tests/qemu --driver=$(DRIVER) --module=$$(tests/lab/module) $(ARGS)
 
 lint:
 	tests/lab/deps build lint
