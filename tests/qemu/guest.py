@@ -89,6 +89,7 @@ class Guest:
 
     memory, swap, disk  MiB; swap (vda, switched on) and disk (the next,
                         ext4) are sparse files
+    disks               of another guest, as it left them
     balloon             properties of the balloon device; None: no balloon
     ports               root ports "port0"... to hot-plug into (q35 only)
     append              more kernel parameters
@@ -100,9 +101,9 @@ class Guest:
     """
 
     def __init__(self, lab, directory, memory=512, cpus=2, machine='q35',
-                 balloon=(), append='', bzimage=False, swap=0, disk=0, ports=0,
-                 accel='tcg,thread=multi', reboot=False, incoming=None,
-                 qemu_args=()):
+                 balloon=(), append='', bzimage=False, swap=0, disk=0, disks=(),
+                 ports=0, accel='tcg,thread=multi', reboot=False,
+                 incoming=None, qemu_args=()):
         self.lab = lab
         self.memory = memory * MIB
         self.cpus = cpus
@@ -111,7 +112,7 @@ class Guest:
         self.qmp_path = directory / 'qmp.sock'      # for another client
         self.migration_path = directory / 'migration.sock'
         self.exit_expected = False
-        self.disks = []
+        self.disks = list(disks)
         self._ids = itertools.count()
         self._buffer = b''
 

@@ -8,7 +8,8 @@ import pytest
 
 from guest import MIB
 
-STEPS = 96
+FILLED = 256 * MIB
+BLOCK = 64 * 1024
 FILES = '/tmp/files'
 
 
@@ -51,14 +52,13 @@ def end(guest, hog):
 
 
 def fragment(guest, size):
-    """Inflate so that the balloon has holes all over. Returns the new size."""
-    for i in range(STEPS):
-        size -= MIB
-        guest.balloon(size)
-        guest.wait_actual(size)
-        guest.sh(f'head -c 1048576 /dev/zero >{FILES}/{i}')
+    """Inflate into holes all over, and make other holes between them."""
+    guest.sh(f'head -c {FILLED} /dev/zero | '
+             f'split -a 4 -b {BLOCK} - {FILES}/')
+    guest.sh(f'rm {FILES}/*[acegikmoqsuwy]')
+    guest.balloon(size)
+    guest.wait_actual(size)
     guest.sh(f'rm {FILES}/*')
-    return size
 
 
 def compact(guest):
@@ -75,19 +75,37 @@ def test_compaction(borrow):
     guest = borrow()
     t = time.time()
     begin(guest)
-    hog = guest.hog(96)
-    size = fragment(guest, guest.memory)
+    hog = guest.hog(64)
+    size = 384 * MIB
+    print('begin', time.time() - t)
+    fragment(guest, size)
     print('frag', time.time() - t)
     check(guest, size, hog)
-    print(guest.sh('cat /proc/buddyinfo /proc/meminfo; grep -E "balloon|compact" /proc/vmstat'))
+    print(guest.sh('cat /proc/buddyinfo; grep -E "balloon|compact" /proc/vmstat'))
 
-    before = moved(guest)
+    before, rss = moved(guest), guest.rss()
     compact(guest)
-    print(moved(guest) - before, time.time() - t)
+    print(moved(guest) - before, time.time() - t, (rss - guest.rss())/4096)
     print(guest.sh('cat /proc/buddyinfo; grep -E "balloon|compact" /proc/vmstat'))
     check(guest, size, hog)
     nr = huge_pages(guest, 512)
     print(moved(guest) - before, time.time() - t, nr)
+    print(guest.sh('cat /proc/buddyinfo; grep -E "balloon|compact" /proc/vmstat'))
+    check(guest, size, hog)
+    huge_pages(guest, 0)
+    before = moved(guest)
+    loop = guest.sh('cd /proc/sys/vm; while true; do echo 32 >nr_hugepages; echo 1 >compact_memory; '
+                    'echo 0 >nr_hugepages; echo 1 >compact_memory; done & echo $!').strip()
+    rng = random.Random(3)
+    end_ = time.monotonic() + 5
+    n = 0
+    while time.monotonic() < end_:
+        guest.balloon(rng.randrange(256 * MIB, guest.memory, 4096))
+        time.sleep(rng.random() / 2)
+        n += 1
+    guest.sh(f'kill {loop}')
+    guest.balloon(size)
+    print(moved(guest) - before, time.time() - t, n)
     print(guest.sh('cat /proc/buddyinfo; grep -E "balloon|compact" /proc/vmstat'))
     check(guest, size, hog)
     huge_pages(guest, 0)

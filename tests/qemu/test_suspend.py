@@ -199,3 +199,31 @@ def test_wakeup(sleeper):
     guest.wait_actual(256 * MIB)
     assert guest.stats()['total-memory'] == guest.meminfo()['MemTotal']
     guest.unload()
+
+
+def test_hibernation(boot):
+    """The same guest goes on in another QEMU, from what it left in swap."""
+    before = boot(bzimage=True, swap=256)
+    before.load()
+    total = before.meminfo()['MemTotal']
+    size = 320 * MIB
+    before.balloon(size)
+    before.wait_actual(size)
+    hog = before.hog(64)
+    sent = before.send('echo shutdown >/sys/power/disk && '
+                       'echo disk >/sys/power/state')
+    assert before.wait_exit() == 0
+
+    after = boot(bzimage=True, disks=before.disks)
+    # From here on it is the old kernel, which the new one never knew.
+    after.balloon(size)
+    after.send('echo $(cat /sys/block/vda/dev) >/sys/power/resume')
+    code, output = after.result(sent)
+    assert code == 0, output
+    after.wait_actual(size)
+    assert after.meminfo()['MemTotal'] == total - (after.memory - size)
+    assert after.stats()['total-memory'] == after.meminfo()['MemTotal']
+    hog.guest = after
+    hog.verify()
+    after.unload()
+    assert after.meminfo()['MemTotal'] == total
