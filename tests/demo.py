@@ -75,7 +75,7 @@ def pressure(guest):
     # The OOM killer comes when swap is full: soon, but that is the guest's to say.
     while not kills and seen - began < LIMIT:
         if len(hogs) == 0 and seen - began >= 2:
-            hogs.append(Hog(guest, MEMORY + SWAP // 4, None))
+            hogs.append(Hog(guest, MEMORY, None))
         elif len(hogs) == 1 and seen - began >= 10:
             hogs.append(Hog(guest, MEMORY, None))
         doing = ('little', 'more than its memory', 'more than all it has')[len(hogs)]
