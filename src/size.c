@@ -105,6 +105,8 @@ static unsigned long balloon_size_pause(struct balloon_size *size)
 
 	if (hold && time_before(jiffies, hold))
 		return hold - jiffies;
+	/* Over: forget it, before jiffies have wrapped. */
+	cmpxchg(&size->hold_until, hold, 0);
 	if (!size->backoff || time_after_eq(jiffies, size->retry))
 		return 0;
 	if (global_zone_page_state(NR_FREE_PAGES) > size->free_then + BALLOON_BATCH_PAGES)
@@ -178,7 +180,6 @@ static void balloon_size_changed(struct balloon *b)
 static int balloon_size_setup(struct balloon *b)
 {
 	struct balloon_size *size = &b->size;
-
 	int err;
 
 	mutex_init(&size->lock);
