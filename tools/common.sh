@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# For the scripts beside it. Sets top, package and version.
+
+die()
+{
+	printf "${0##*/}: %s\n" "$@" >&2
+	exit 1
+}
+
+need_root()
+{
+	[ "$(id -u)" = 0 ] || die "needs root: sudo make ${0##*/}"
+}
+
+# dkms.conf is bash, so it is read and not run.
+conf()
+{
+	sed -n "s/^$1=\"\(.*\)\"\$/\1/p" "$top/dkms.conf"
+}
+
+registered()
+{
+	[ -n "$(dkms status -m "$package" -v "$version")" ]
+}
+
+top=$(readlink -f "$(dirname "$0")/..")
+package=$(conf PACKAGE_NAME)
+version=$(conf PACKAGE_VERSION)
+# shellcheck disable=SC2034 # for the others
+tree=/usr/src/$package-$version
