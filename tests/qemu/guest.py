@@ -19,6 +19,9 @@ UNSET = (1 << 64) - 1           # a statistic the guest never sent
 BALLOON = '/machine/peripheral/balloon0'
 # Emulation on a busy machine: far more than any of this should take.
 BOOT_TIMEOUT = 60
+# The emulated serial port of a busy guest may sit on what it received until
+# something more comes: an empty line, after so many seconds, which asks nothing.
+NUDGE = 2
 TIMEOUT = 60
 
 KERNEL_ARGS = (
@@ -115,6 +118,7 @@ class Guest:
         self.disks = list(disks)
         self._ids = itertools.count()
         self._buffer = b''
+        self.nudges = 0
 
         if incoming:
             self.disks = incoming.disks
@@ -221,13 +225,18 @@ class Guest:
 
     # --- the shell in the guest --------------------------------------------
 
-    def _read(self, deadline, what):
+    def _read(self, deadline, what, nudge=False):
         left = deadline - time.monotonic()
-        self._shell.settimeout(max(left, 0.001))
+        if left <= 0:
+            self.fail(f'timeout: {what}')
+        self._shell.settimeout(min(left, NUDGE) if nudge else left)
         try:
             data = self._shell.recv(65536)
         except TimeoutError:
-            self.fail(f'timeout: {what}')
+            if nudge:
+                self._send(b'\n', what)
+                self.nudges += 1
+            return
         except OSError as e:
             self.fail(f'{e}: {what}')
         if not data:
@@ -235,9 +244,9 @@ class Guest:
             self.fail(f'QEMU exited: {what}')
         self._buffer += data
 
-    def _line(self, deadline, what):
+    def _line(self, deadline, what, nudge=False):
         while b'\n' not in self._buffer:
-            self._read(deadline, what)
+            self._read(deadline, what, nudge)
         line, self._buffer = self._buffer.split(b'\n', 1)
         return line
 
@@ -247,14 +256,20 @@ class Guest:
         while self._line(deadline, 'waiting for the guest to boot') != b'ready':
             pass
 
+    def _send(self, data, what):
+        try:
+            self._shell.sendall(data)
+        except OSError as e:
+            self.fail(f'{e}: {what}')
+
+    def _request(self, ident, cmd):
+        code = base64.b64encode(cmd.encode()).decode()
+        self._send(f'{ident} {len(code)} {code}\n'.encode(), cmd)
+
     def send(self, cmd):
         """Begin a command; result() waits for it."""
         ident = str(next(self._ids))
-        line = f'{ident} {base64.b64encode(cmd.encode()).decode()}\n'
-        try:
-            self._shell.sendall(line.encode())
-        except OSError as e:
-            self.fail(f'{e}: {cmd}')
+        self._request(ident, cmd)
         return ident, cmd
 
     def result(self, sent, timeout=TIMEOUT):
@@ -262,10 +277,16 @@ class Guest:
         deadline = time.monotonic() + timeout
         while True:
             # What does not carry our id is the answer to a command given up.
-            line = self._line(deadline, cmd)
+            line = self._line(deadline, cmd, nudge=True)
             if line == b'ready':
                 self.fail(f'the guest rebooted: {cmd}')
-            found, code, length = line.split()
+            if line == b'again':
+                self._request(ident, cmd)
+                continue
+            try:
+                found, code, length = line.split()
+            except ValueError:
+                self.fail(f'the guest answers {line!r}: {cmd}')
             while len(self._buffer) < int(length):
                 self._read(deadline, cmd)
             output = self._buffer[:int(length)]

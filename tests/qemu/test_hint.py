@@ -12,7 +12,7 @@ SLACK = 24 * MIB
 
 
 def free_memory(guest):
-    guest.sh('echo 3 >/proc/sys/vm/drop_caches')
+    guest.sh('echo 1 >/proc/sys/vm/drop_caches')
     return guest.meminfo()['MemFree']
 
 
