@@ -27,6 +27,7 @@
  *
  * Locks, outermost first
  * ----------------------
+ *	report.lock	mutex; whether mm reports free pages
  *	size.lock	mutex; the balloon's pages and the inflate and deflate
  *			queues; held while the host answers
  *	gone_lock	mutex; the device is being looked at, or reset
@@ -232,14 +233,22 @@ struct balloon_hint {
 
 /**
  * struct balloon_report - free page reporting, report.c
- * @info: mm's handle; its callback alone uses the queue
+ * @lock: protects whether mm reports, and the three fields below
+ * @open: the device runs
+ * @asleep: the guest goes to sleep, sleeps or wakes up
  * @active: @info is registered
- * @buffer: the pages that are being reported
+ * @info: mm's handle; its callback alone uses the queue
+ * @buffer: the pages that are being reported; the callback's
+ * @pm_nb: tells us that the guest goes to sleep
  */
 struct balloon_report {
-	struct page_reporting_dev_info info;
+	struct mutex lock;	/* see above */
+	bool open;
+	bool asleep;
 	bool active;
+	struct page_reporting_dev_info info;
 	struct balloon_buffer buffer;
+	struct notifier_block pm_nb;
 };
 
 /**

@@ -6,6 +6,7 @@
 #include <linux/page_reporting.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
+#include <linux/suspend.h>
 
 #include "balloon.h"
 
@@ -58,32 +59,95 @@ static int balloon_report_order(void)
 	return pageblock_order > get_order(SZ_2M) ? get_order(SZ_2M) : -1;
 }
 
-/* Not before the device runs, since mm reports from here on. */
-static void balloon_report_start(struct balloon *b)
+/* With report->lock held: mm reports while the device runs, unless the guest goes to sleep. */
+static void balloon_report_adjust(struct balloon *b)
 {
 	struct balloon_report *report = &b->report;
+	bool wanted = report->open && !report->asleep;
 	int err;
+
+	if (wanted == report->active)
+		return;
+	report->active = wanted;
+	if (!wanted) {
+		page_reporting_unregister(&report->info);
+		return;
+	}
 
 	report->info = (struct page_reporting_dev_info) { .report = balloon_report_pages };
 	balloon_compat_reporting_order(&report->info, balloon_report_order());
 	report->buffer.in_flight = false;
 
 	err = page_reporting_register(&report->info);
-	if (err)
-		dev_warn(&b->vdev->dev, "no free page reporting: %s (%d)\n",
-			 err == -EBUSY ? "another device does it" : "registration failed", err);
-	report->active = !err;
+	if (!err)
+		return;
+	dev_warn(&b->vdev->dev, "no free page reporting: %s (%d)\n",
+		 err == -EBUSY ? "another device does it" : "registration failed", err);
+	report->active = false;
+	report->open = false;
+}
+
+static void balloon_report_open(struct balloon *b, bool open)
+{
+	mutex_lock(&b->report.lock);
+	b->report.open = open;
+	balloon_report_adjust(b);
+	mutex_unlock(&b->report.lock);
+}
+
+/*
+ * mm reports from a worker that is not frozen, and the transport may put a device
+ * to sleep without asking its driver: one that keeps its state meanwhile. A report
+ * would be lost on it.
+ */
+static int balloon_report_pm(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct balloon *b = container_of(nb, struct balloon, report.pm_nb);
+
+	mutex_lock(&b->report.lock);
+	switch (action) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+	case PM_RESTORE_PREPARE:
+		b->report.asleep = true;
+		break;
+	default:
+		b->report.asleep = false;
+		break;
+	}
+	balloon_report_adjust(b);
+	mutex_unlock(&b->report.lock);
+	return NOTIFY_OK;
+}
+
+static int balloon_report_setup(struct balloon *b)
+{
+	mutex_init(&b->report.lock);
+	b->report.pm_nb.notifier_call = balloon_report_pm;
+	return register_pm_notifier(&b->report.pm_nb);
+}
+
+/* Not before the device runs, since mm reports from here on. */
+static void balloon_report_start(struct balloon *b)
+{
+	balloon_report_open(b, true);
 }
 
 static void balloon_report_quiesce(struct balloon *b)
 {
-	if (b->report.active)
-		page_reporting_unregister(&b->report.info);
-	b->report.active = false;
+	balloon_report_open(b, false);
+}
+
+static void balloon_report_teardown(struct balloon *b)
+{
+	if (b->report.pm_nb.notifier_call)
+		unregister_pm_notifier(&b->report.pm_nb);
 }
 
 const struct balloon_room balloon_report_room = {
 	.feature = VIRTIO_BALLOON_F_REPORTING,
+	.setup = balloon_report_setup,
 	.start = balloon_report_start,
 	.quiesce = balloon_report_quiesce,
+	.teardown = balloon_report_teardown,
 };

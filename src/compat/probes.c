@@ -35,6 +35,20 @@ static inline void probe_cread_le(struct virtio_device *vdev, u32 *value)
 	virtio_cread_le(vdev, struct virtio_balloon_config, num_pages, value);
 }
 
+/*
+ * mm's side of a balloon and of page reporting is there only where some driver
+ * selected it; the first option was renamed with the header, by 7.3.
+ */
+#line 1 "HAVE_BALLOON_CORE"
+#if !IS_ENABLED(CONFIG_BALLOON) && !IS_ENABLED(CONFIG_MEMORY_BALLOON)
+#error no such option
+#endif
+
+#line 1 "HAVE_PAGE_REPORTING"
+#if !IS_ENABLED(CONFIG_PAGE_REPORTING)
+#error no such option
+#endif
+
 /* <linux/balloon_compaction.h> was renamed, by 7.3. */
 #line 1 "HAVE_BALLOON_HEADER"
 #if !__has_include("linux/balloon.h")

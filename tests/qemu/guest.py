@@ -25,7 +25,7 @@ NUDGE = 2
 TIMEOUT = 60
 
 KERNEL_ARGS = (
-    'console=ttyS0 loglevel=7 rootfstype=ramfs panic=-1 panic_on_warn=1 '
+    'console=ttyS0 loglevel=7 panic=-1 panic_on_warn=1 '
     'oops=panic hung_task_panic=1 softlockup_panic=1')
 
 SPLAT = re.compile(
@@ -56,6 +56,8 @@ class Lab:
     bzimage: str                # and this is the other way
     initramfs: str
     driver: str                 # 'ours' or 'stock'
+    append: str = 'rootfstype=ramfs'    # kernel parameters
+    boot_timeout: float = BOOT_TIMEOUT
 
 
 def find_splats(log):
@@ -141,7 +143,7 @@ class Guest:
             '-m', f'{memory}M', '-smp', str(cpus),
             '-kernel', lab.bzimage if bzimage else lab.vmlinux,
             '-initrd', lab.initramfs,
-            '-append', f'{KERNEL_ARGS} {append}',
+            '-append', f'{KERNEL_ARGS} {lab.append} {append}',
             '-chardev', f'socket,id=qmp,fd={theirs_qmp.fileno()}',
             '-mon', 'chardev=qmp,mode=control',
             '-qmp', f'unix:{self.qmp_path},server=on,wait=off',
@@ -250,9 +252,9 @@ class Guest:
         line, self._buffer = self._buffer.split(b'\n', 1)
         return line
 
-    def wait_ready(self, timeout=BOOT_TIMEOUT):
+    def wait_ready(self):
         """Wait for the guest to have booted (again, after a reset)."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + self.lab.boot_timeout
         while self._line(deadline, 'waiting for the guest to boot') != b'ready':
             pass
 

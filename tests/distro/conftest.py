@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Systems of the matrix, each changed and booted in the order of its tests."""
+
+import pytest
+
+import system as matrix
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        'markers', 'core: build, install, load and statistics, for each run of CI')
+
+
+def pytest_generate_tests(metafunc):
+    if 'name' in metafunc.fixturenames:
+        # One worker a system, for its tests follow one another.
+        metafunc.parametrize('name', [
+            pytest.param(name, marks=pytest.mark.xdist_group(name))
+            for name in matrix.names()], scope='module')
+
+
+@pytest.fixture(scope='session')
+def programs(tmp_path_factory):
+    return matrix.compile_programs(tmp_path_factory.mktemp('programs'))
+
+
+class State:
+    """A system and what runs of it."""
+
+    def __init__(self, system):
+        self.system = system
+        self.guest = None
+        self.disk = None
+
+    def boot(self, **options):
+        """Start it, in place of what ran; its disk is made when first needed."""
+        self.stop()
+        if self.disk is None:
+            self.disk = self.system.image()
+        self.guest = self.system.boot(self.disk, **options)
+        return self.guest
+
+    def reboot(self):
+        """As an administrator does, in the same QEMU."""
+        self.guest.send('systemctl reboot')
+        self.guest.wait_ready()
+
+    def stop(self):
+        if self.guest:
+            splats = self.guest.splats()
+            self.guest.close()
+            assert not splats
+        self.guest = None
+
+
+@pytest.fixture(scope='module')
+def state(name, programs, tmp_path_factory):
+    """One system for all tests of a module, and the guest that runs it."""
+    if not matrix.is_root():
+        pytest.exit('changing whole systems needs root: sudo make check-kernels', 1)
+    state = State(matrix.System(name, tmp_path_factory.mktemp(name)))
+    state.system.unpack_clone()
+    state.system.serve_tests(programs)
+    yield state
+    try:
+        state.stop()
+    finally:
+        state.system.close()
+
+
+@pytest.fixture(scope='module')
+def system(state):
+    return state.system
+
+
+@pytest.fixture
+def guest(state):
+    """What runs now; a test that leaves something on its console fails."""
+    if state.guest is None:
+        pytest.fail('an earlier test did not get the guest to run')
+    yield state.guest
+    state.guest.check_log()

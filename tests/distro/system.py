@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A system of the matrix: change it as root would, then boot it."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / 'qemu'))
+from guest import Guest, Lab            # noqa: E402
+from lab import LAB, TOP, run           # noqa: E402
+
+# What an administrator unpacks, and where.
+SOURCES = ('src', 'include', 'tools', 'Kbuild', 'Makefile', 'dkms.conf', 'COPYING')
+CLONE = '/usr/local/src/virtio-balloon'
+VERSION = re.search(r'^PACKAGE_VERSION="(.*)"$', (TOP / 'dkms.conf').read_text(), re.M)[1]
+# A whole Debian under emulation, on a busy machine.
+BOOT_TIMEOUT = 240
+IMAGE_SIZE = '6G'
+
+# In a mount namespace of its own: the tree below stays as it is, and nothing is
+# left mounted.
+ENTER = '''
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
+shift; cd "$1/root"; shift
+'''
+CHROOT = ENTER + '''
+mount -t proc proc proc
+exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive chroot . sh -c "$1"
+'''
+
+
+def names():
+    """The systems of the matrix."""
+    lines = (HERE / 'matrix').read_text().splitlines()
+    return [line.split()[0] for line in lines if line and not line.startswith('#')]
+
+
+class SystemError(AssertionError):
+    """A command in the system did not end as it should."""
+
+
+class System:
+    """A copy of a tree that may be changed.
+
+    name        of the matrix
+    directory   empty; takes the changes, the image and the guests
+    """
+
+    def __init__(self, name, directory):
+        self.name = name
+        self.tree = pathlib.Path(run(HERE / 'tree', name))
+        self.directory = directory
+        for part in 'upper', 'work', 'root':
+            (directory / part).mkdir()
+        # The kernel it came with.
+        self.release, = self.releases()
+
+    def _enter(self, script, *args, **kwargs):
+        return subprocess.run(
+            ['unshare', '--mount', '--fork', 'sh', '-euc', script, 'sh', self.tree,
+             self.directory, *args], **kwargs)
+
+    def try_sh(self, cmd, data=None):
+        """Run a shell command in it; return its exit code and its output."""
+        done = self._enter(CHROOT, cmd, input=data, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT)
+        return done.returncode, done.stdout.decode(errors='replace')
+
+    def sh(self, cmd, data=None):
+        """Run a shell command that must succeed; return its output."""
+        code, output = self.try_sh(cmd, data)
+        if code:
+            raise SystemError(f'{self.name}: {cmd}: exit code {code}\n{output}')
+        return output
+
+    def releases(self):
+        """The kernels that are installed."""
+        return self.sh('ls /lib/modules').split()
+
+    def unpack_clone(self, directory=CLONE):
+        """Put our sources there, without what was built in them."""
+        tar = subprocess.run(
+            ['tar', '-C', TOP, '--exclude=*.o', '--exclude=.*.cmd', '--exclude=facts.h',
+             '-c', *SOURCES], stdout=subprocess.PIPE, check=True).stdout
+        self.sh(f'mkdir -p {directory} && tar -C {directory} -x --no-same-owner', tar)
+
+    def serve_tests(self, programs):
+        """Make it a guest that Guest can talk to; programs are for its PATH."""
+        for path in (HERE.parent / 'guest/serve', *programs):
+            self.sh(f'cat >/usr/local/sbin/{path.name} && '
+                    f'chmod 755 /usr/local/sbin/{path.name}', path.read_bytes())
+        self.sh('cat >/etc/systemd/system/serve.service && systemctl -q enable serve',
+                (HERE / 'serve.service').read_bytes())
+
+    def image(self):
+        """A disk with the system as it is now."""
+        path = self.directory / 'disk.img'
+        done = self._enter(ENTER + 'exec /sbin/mke2fs -q -F -t ext4 -d . "$1" "$2"',
+                           path, IMAGE_SIZE)
+        if done.returncode:
+            raise SystemError(f'{self.name}: mke2fs: exit code {done.returncode}')
+        return path
+
+    def copy_out(self, source, target):
+        done = self._enter(ENTER + 'exec cp -L ".$1" "$2"', source, target)
+        if done.returncode:
+            raise SystemError(f'{self.name}: no {source}')
+        return target
+
+    def boot(self, image, release=None, **options):
+        """Start it from the image, with its own kernel and initramfs."""
+        release = release or self.release
+        directory = self.directory / f'guest{len(list(self.directory.glob("guest*")))}'
+        directory.mkdir()
+        kernel = self.copy_out(f'/boot/vmlinuz-{release}', directory / 'vmlinuz')
+        initrd = self.copy_out(f'/boot/initrd.img-{release}', directory / 'initrd')
+        lab = Lab(qemu=run(LAB / 'fetch', 'qemu'), vmlinux=kernel, bzimage=kernel,
+                  initramfs=initrd, driver='ours', append='root=/dev/vda rw',
+                  boot_timeout=BOOT_TIMEOUT)
+        # Suspend works on this machine type only, and so booted only.
+        options = {'memory': 1024, 'machine': 'pc', 'bzimage': True, 'reboot': True} | options
+        return Guest(lab, directory, disks=[image], **options)
+
+    def close(self):
+        # Files of the overlay's workdir may be of nobody's.
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def compile_programs(directory):
+    """The guest programs of tests/guest, static."""
+    programs = []
+    for source in (HERE.parent / 'guest').glob('*.c'):
+        program = directory / source.stem
+        subprocess.run(['cc', '-static', '-O2', '-o', program, source], check=True)
+        programs.append(program)
+    return programs
+
+
+def is_root():
+    return os.geteuid() == 0

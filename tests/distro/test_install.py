@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""From the sources to a guest that runs ours, and back: as an administrator does.
+
+The tests are the steps, in this order."""
+
+import re
+
+import pytest
+
+from guest import MIB, Hog
+from system import CLONE, VERSION
+
+NAME = 'virtio_balloon'
+STATISTICS = {'swap-in', 'swap-out', 'major-faults', 'minor-faults', 'free-memory',
+              'total-memory', 'available-memory', 'disk-caches', 'htlb-pgalloc',
+              'htlb-pgfail', 'oom-kills', 'alloc-stalls', 'async-scans',
+              'direct-scans', 'async-reclaims', 'direct-reclaims'}
+# What dkms and apt say when something is not as it should be.
+COMPLAINT = re.compile(r'\b(error|warning|deprecated|failed|bad return)\b', re.I)
+
+
+def complaints(output):
+    # depmod and the signing say this of a tree that is not a machine.
+    return [line for line in output.splitlines() if COMPLAINT.search(line)]
+
+
+def stock(release):
+    """Shell words for the stock module's checksum, wherever it is."""
+    return (f'cd /lib/modules/{release} && '
+            f'sha256sum kernel/drivers/virtio/{NAME}.ko*')
+
+
+def check_ours(guest, release):
+    """Ours is loaded, and from where dkms put it."""
+    assert guest.sh('uname -r').strip() == release
+    assert guest.read(f'/sys/module/{NAME}/version') == VERSION
+    path = guest.sh(f'modinfo -n {NAME}').strip()
+    assert path.startswith(f'/lib/modules/{release}/updates/dkms/{NAME}.ko')
+    assert (guest.read(f'/sys/module/{NAME}/srcversion') ==
+            guest.sh(f'modinfo -F srcversion {NAME}').strip())
+
+
+@pytest.mark.core
+def test_build(system):
+    """With its own compiler, and every warning that the kernel knows."""
+    output = system.sh(f'cp -r {CLONE} /root/build && cd /root/build && '
+                       f'make KDIR=/lib/modules/{system.release}/build W=1 2>&1')
+    assert 'warning' not in output.lower(), output
+    assert system.sh(f'modinfo -F version /root/build/{NAME}.ko').strip() == VERSION
+    system.sh('rm -r /root/build')
+
+
+@pytest.mark.core
+def test_install(system):
+    system.stock = system.sh(stock(system.release))
+    output = system.sh(f'make -C {CLONE} install KVER={system.release}')
+    assert not complaints(output), output
+    status = system.sh('dkms status')
+    assert re.search(rf'virtio-balloon.*{VERSION}, {re.escape(system.release)}.*: installed',
+                     status), status
+
+
+def test_upgrade(system):
+    """A second kernel comes, and finds the module by itself."""
+    output = system.sh('apt-get -y install --no-download '
+                       '-o Dir::Cache::archives=/srv/upgrade --no-install-recommends '
+                       'linux-image-cloud-amd64 linux-headers-cloud-amd64 2>&1')
+    system.upgrade, = set(system.releases()) - {system.release}
+    assert re.search(rf'{VERSION}, {re.escape(system.upgrade)}.*: installed',
+                     system.sh('dkms status')), output
+    assert system.sh('dpkg --audit') == ''
+
+
+@pytest.mark.core
+def test_loaded_by_udev(state, system):
+    """Nobody says modprobe."""
+    guest = state.boot()
+    check_ours(guest, system.release)
+    assert guest.driver_ok()
+
+
+@pytest.mark.core
+def test_statistics(guest):
+    stats = guest.stats()
+    assert set(stats) == STATISTICS
+    assert stats['total-memory'] == guest.meminfo()['MemTotal']
+    status = guest.sh(f'make -s -C {CLONE} status')
+    assert f'loaded:     ours, version {VERSION}' in status
+    assert 'statistics' in status and 'not the one' not in status
+
+
+def test_resize(guest):
+    total = guest.meminfo()['MemTotal']
+    hog = Hog(guest, 64, None)
+    hog.expect('filled', 60)
+    for size in 640 * MIB, 800 * MIB, guest.memory:
+        guest.balloon(size)
+        guest.wait_actual(size)
+        assert guest.meminfo()['MemTotal'] == total - (guest.memory - size)
+    hog.verify()
+    hog.kill()
+
+
+def test_suspend(guest):
+    size = 800 * MIB
+    guest.balloon(size)
+    guest.wait_actual(size)
+    total = guest.meminfo()['MemTotal']
+    sent = guest.send('echo mem >/sys/power/state')
+    if guest.qmp.take_event('SUSPEND', 60) is None:
+        guest.fail('the guest did not suspend')
+    # Only a driver that was told gave these back.
+    assert guest.actual() == guest.memory
+    guest.qmp.cmd('system_wakeup')
+    assert guest.result(sent)[0] == 0
+    guest.wait_actual(size)
+    assert guest.meminfo()['MemTotal'] == total
+    assert guest.stats()['total-memory'] == total
+
+
+def test_reboot(state, guest, system):
+    state.reboot()
+    check_ours(guest, system.release)
+    # The target stands, and is taken up at once.
+    guest.wait_actual(800 * MIB)
+    guest.balloon(guest.memory)
+    guest.wait_actual(guest.memory)
+
+
+def test_upgraded_kernel(state, system):
+    guest = state.boot(release=system.upgrade)
+    check_ours(guest, system.upgrade)
+    assert set(guest.stats()) == STATISTICS
+
+
+def test_remove(state, system):
+    """The stock driver is back, as it was to the last byte."""
+    guest = state.boot()
+    check_ours(guest, system.release)
+    output = guest.sh(f'make -C {CLONE} uninstall', timeout=300)
+    assert not complaints(output), output
+    assert guest.sh('dkms status') == ''
+    assert guest.sh('find /lib/modules /usr/src /var/lib/dkms -path "*virtio-balloon*" '
+                    f'-o -path "*updates*{NAME}*"') == ''
+    state.reboot()
+    assert guest.try_sh(f'test -e /sys/module/{NAME}/version')[0] != 0
+    assert guest.driver_ok()
+    assert guest.sh(stock(system.release)) == system.stock
