@@ -11,12 +11,11 @@ def pytest_configure(config):
         'markers', 'core: build, install, load and statistics, for each run of CI')
 
 
-def pytest_generate_tests(metafunc):
-    if 'name' in metafunc.fixturenames:
-        # One worker a system, for its tests follow one another.
-        metafunc.parametrize('name', [
-            pytest.param(name, marks=pytest.mark.xdist_group(name))
-            for name in matrix.names()], scope='module')
+# One worker a system, for its tests follow one another.
+@pytest.fixture(scope='module', params=[
+    pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in matrix.names()])
+def name(request):
+    return request.param
 
 
 @pytest.fixture(scope='session')
@@ -27,8 +26,9 @@ def programs(tmp_path_factory):
 class State:
     """A system and what runs of it."""
 
-    def __init__(self, system):
+    def __init__(self, system, programs):
         self.system = system
+        self.programs = programs
         self.guest = None
         self.disk = None
 
@@ -36,6 +36,7 @@ class State:
         """Start it, in place of what ran; its disk is made when first needed."""
         self.stop()
         if self.disk is None:
+            self.system.serve_tests(self.programs)
             self.disk = self.system.image()
         self.guest = self.system.boot(self.disk, **options)
         return self.guest
@@ -58,9 +59,8 @@ def state(name, programs, tmp_path_factory):
     """One system for all tests of a module, and the guest that runs it."""
     if not matrix.is_root():
         pytest.exit('changing whole systems needs root: sudo make check-kernels', 1)
-    state = State(matrix.System(name, tmp_path_factory.mktemp(name)))
+    state = State(matrix.System(name, tmp_path_factory.mktemp(name)), programs)
     state.system.unpack_clone()
-    state.system.serve_tests(programs)
     yield state
     try:
         state.stop()

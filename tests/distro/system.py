@@ -57,13 +57,13 @@ class System:
         self.directory = directory
         for part in 'upper', 'work', 'root':
             (directory / part).mkdir()
-        # The kernel it came with.
-        self.release, = self.releases()
+        # The kernel it came with; a tree of sources has none.
+        self.release = None if name.endswith('-source') else self.releases()[0]
 
     def _enter(self, script, *args, **kwargs):
         return subprocess.run(
-            ['unshare', '--mount', '--fork', 'sh', '-euc', script, 'sh', self.tree,
-             self.directory, *args], **kwargs)
+            ['unshare', '--mount', '--pid', '--fork', '--kill-child',
+             'sh', '-euc', script, 'sh', self.tree, self.directory, *args], **kwargs)
 
     def try_sh(self, cmd, data=None):
         """Run a shell command in it; return its exit code and its output."""

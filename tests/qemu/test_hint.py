@@ -6,7 +6,7 @@ import pytest
 from guest import MIB
 
 BALLOON = {'free-page-hint': True}
-FREED = 320             # MiB
+FREED = 256             # MiB
 # What a guest has less of after a while, for reasons of its own.
 SLACK = 24 * MIB
 

@@ -82,6 +82,7 @@ def test_suspend_with_everything(sleeper):
     hog.verify()
     stats = guest.stats()
     assert stats['total-memory'] == guest.meminfo()['MemTotal'] == total
+    guest.hog(64).kill()
     guest.wait_for(lambda: guest.traced('page_reporting_process') > reported,
                    what='free page reporting')
     # Now every page there is gets touched.
@@ -92,6 +93,58 @@ def test_suspend_with_everything(sleeper):
     assert CORRUPTION not in guest.log()
     guest.poll_stats(0)
     guest.unload()
+
+
+def asks_the_driver(guest, no_soft_reset):
+    """Whether the kernel has the driver give all back before the device sleeps.
+
+    Not where the device says that it keeps its state; that is read since 6.12."""
+    version = guest.sh('uname -r').split('.')
+    return not (no_soft_reset and (int(version[0]), int(version[1])) >= (6, 12))
+
+
+@pytest.mark.parametrize('no_soft_reset', [False, True])
+def test_suspend_of_a_device_that_keeps_its_state(boot, no_soft_reset):
+    # Only a PCI Express device can say that it does, and one below a root port.
+    guest = boot(bzimage=True, reboot=True, ports=1, append='no_console_suspend',
+                 balloon={'bus': 'port0', 'free-page-reporting': True,
+                          'x-pcie-pm-no-soft-reset': no_soft_reset})
+    guest.load()
+    total = guest.meminfo()['MemTotal']
+    size = 384 * MIB
+    guest.balloon(size)
+    guest.wait_actual(size)
+    hog = guest.hog(64)
+    guest.trace('virtio_device_freeze', 'virtio_device_restore',
+                'page_reporting_unregister', 'page_reporting_process')
+    guest.poll_stats(1)
+
+    asked = asks_the_driver(guest, no_soft_reset)
+    sent = guest.send('echo mem >/sys/power/state')
+    if guest.qmp.take_event('SUSPEND', TIMEOUT) is None:
+        guest.fail('the guest did not suspend')
+    assert guest.actual() == (guest.memory if asked else size)
+    wake_up(guest, sent)
+    assert guest.traced('virtio_device_freeze') == int(asked)
+    assert guest.traced('virtio_device_restore') == int(asked)
+    if guest.lab.driver == 'ours':
+        # mm's worker is not frozen, and is not to report to a device that sleeps.
+        assert guest.traced('page_reporting_unregister') == 1
+
+    guest.wait_actual(size)
+    assert fresh_report(guest)['total-memory'] == total - (guest.memory - size)
+    for size in 448 * MIB, 320 * MIB:
+        guest.balloon(size)
+        guest.wait_actual(size)
+        assert guest.meminfo()['MemTotal'] == total - (guest.memory - size)
+    reported = guest.traced('page_reporting_process')
+    guest.hog(128).kill()
+    guest.wait_for(lambda: guest.traced('page_reporting_process') > reported,
+                   what='free page reporting')
+    hog.verify()
+    guest.poll_stats(0)
+    guest.unload()
+    assert guest.meminfo()['MemTotal'] == total
 
 
 def test_suspend_while_the_target_changes(sleeper):

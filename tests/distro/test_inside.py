@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""All of it inside a guest that runs: compiled there, swapped without a reboot."""
+
+import re
+
+import pytest
+
+from guest import MIB
+from system import CLONE, VERSION
+from test_install import NAME, STATISTICS, check_ours, complaints, stock
+
+SIZE = 800 * MIB
+
+
+@pytest.fixture(scope='module', params=[
+    pytest.param('debian-12', marks=pytest.mark.xdist_group('inside'))])
+def name(request):
+    return request.param
+
+
+def test_swap(state, system):
+    guest = state.boot()
+    assert guest.try_sh(f'test -e /sys/module/{NAME}/version')[0] != 0
+    total = guest.meminfo()['MemTotal']
+    guest.balloon(SIZE)
+    guest.wait_actual(SIZE)
+    system.stock = guest.sh(stock(system.release))
+    before = set(guest.stats())
+
+    output = guest.sh(f'make -C {CLONE} install', timeout=900)
+    assert not complaints(output), output
+    # Nothing happens behind anybody's back.
+    assert guest.try_sh(f'test -e /sys/module/{NAME}/version')[0] != 0
+    assert 'not the one that is loaded' in guest.sh(f'make -s -C {CLONE} status')
+
+    hog = guest.hog(64)
+    guest.sh(f'make -C {CLONE} activate')
+    check_ours(guest, system.release)
+    guest.wait_actual(SIZE)
+    assert guest.meminfo()['MemTotal'] == total - (guest.memory - SIZE)
+    assert before < set(guest.stats()) == STATISTICS
+    hog.verify()
+    guest.check_log()
+
+
+def test_upgrade(guest):
+    """A kernel is installed while all this runs."""
+    output = guest.sh('apt-get -y install --no-install-recommends /srv/upgrade/*.deb',
+                      timeout=1200)
+    upgrade = guest.sh('ls /lib/modules | grep cloud').strip()
+    assert re.search(rf'{VERSION}, {re.escape(upgrade)}.*: installed',
+                     guest.sh('dkms status')), output
+    assert guest.sh('dpkg --audit') == ''
+
+
+def test_swap_back(guest, system):
+    output = guest.sh(f'make -C {CLONE} uninstall', timeout=300)
+    assert not complaints(output), output
+    guest.sh(f'make -C {CLONE} activate')
+    assert guest.try_sh(f'test -e /sys/module/{NAME}/version')[0] != 0
+    assert guest.sh(stock(system.release)) == system.stock
+    guest.wait_actual(SIZE)
