@@ -8,7 +8,6 @@
 
 #if defined(BALLOON_COMPAT_MIGRATION) && defined(BALLOON_HAVE_BALLOON_INODE)
 #include <linux/fs.h>
-#include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
 
@@ -19,9 +18,9 @@ static int balloon_compat_fs_context(struct fs_context *context)
 	return init_pseudo(context, BALLOON_COMPAT_MAGIC) ? 0 : -ENOMEM;
 }
 
+/* Without an owner, or our own mount would keep the module from being unloaded. */
 static struct file_system_type balloon_compat_fs = {
 	.name = "virtio-balloon",
-	.owner = THIS_MODULE,
 	.init_fs_context = balloon_compat_fs_context,
 	.kill_sb = kill_anon_super,
 };

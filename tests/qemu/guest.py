@@ -310,6 +310,16 @@ class Guest:
     def read(self, path):
         return self.sh(f'cat {shlex.quote(path)}').strip()
 
+    def kernel(self):
+        """Its kernel's version, as in (5, 10)."""
+        return tuple(int(n) for n in self.sh('uname -r').split('.')[:2])
+
+    def poisons(self):
+        """Whether page_poison=1 has free pages keep their value.
+
+        Debian's 5.10 has them overwritten, but does not look at them again."""
+        return self.kernel() >= (5, 11)
+
     def _table(self, path):
         return [line.split() for line in self.sh(f'cat {path}').splitlines()]
 
