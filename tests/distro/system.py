@@ -7,10 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / 'qemu'))
-from guest import Guest, Lab            # noqa: E402
+from guest import Lab, start_guest      # noqa: E402
 from lab import LAB, TOP, run           # noqa: E402
 
 # What an administrator unpacks, and where.
@@ -115,16 +116,17 @@ class System:
     def boot(self, image, release=None, **options):
         """Start it from the image, with its own kernel and initramfs."""
         release = release or self.release
-        directory = self.directory / f'guest{len(list(self.directory.glob("guest*")))}'
-        directory.mkdir()
-        kernel = self.copy_out(f'/boot/vmlinuz-{release}', directory / 'vmlinuz')
-        initrd = self.copy_out(f'/boot/initrd.img-{release}', directory / 'initrd')
+        kernel = self.copy_out(f'/boot/vmlinuz-{release}', self.directory / 'vmlinuz')
+        initrd = self.copy_out(f'/boot/initrd.img-{release}', self.directory / 'initrd')
         lab = Lab(qemu=run(LAB / 'fetch', 'qemu'), vmlinux=kernel, bzimage=kernel,
                   initramfs=initrd, driver='ours', append='root=/dev/vda rw',
                   boot_timeout=BOOT_TIMEOUT)
-        # Suspend works on this machine type only, and so booted only.
+        # The only machine that suspends more than once, and only when booted so.
         options = {'memory': 1024, 'machine': 'pc', 'bzimage': True, 'reboot': True} | options
-        return Guest(lab, directory, disks=[image], **options)
+
+        def new_directory():
+            return pathlib.Path(tempfile.mkdtemp(prefix='guest', dir=self.directory))
+        return start_guest(lab, new_directory, disks=[image], **options)
 
     def close(self):
         # Files of the overlay's workdir may be of nobody's.

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from guest import Guest, GuestError
+from guest import GuestError, start_guest
 from lab import TOP, make_lab
 from qmp import QMPError
 
@@ -46,7 +46,7 @@ def lab(pytestconfig, tmp_path_factory):
 
 @pytest.fixture
 def boot(lab, request, tmp_path_factory):
-    """Start a guest; takes the arguments of Guest.
+    """Start a guest; takes the options of Guest.
 
     When the test is over, failed or not, every guest must still be running
     (unless it was to end) and have nothing bad in its log.
@@ -55,8 +55,7 @@ def boot(lab, request, tmp_path_factory):
 
     def start(**options):
         # Short: the path of a UNIX socket has room for 107 characters.
-        directory = tmp_path_factory.mktemp('guest')
-        guest = Guest(lab, directory, **options)
+        guest = start_guest(lab, lambda: tmp_path_factory.mktemp('guest'), **options)
         guests.append(guest)
         return guest
 
@@ -115,7 +114,7 @@ def borrow(lab, kept, request, tmp_path_factory):
             other.close()
         kept.clear()
         if guest is None:
-            guest = Guest(lab, tmp_path_factory.mktemp('guest'), **options)
+            guest = start_guest(lab, lambda: tmp_path_factory.mktemp('guest'), **options)
             guest.total = guest.meminfo()['MemTotal']
         kept[key] = guest
         guests.append(guest)

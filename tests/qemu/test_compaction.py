@@ -10,7 +10,7 @@ from guest import MIB
 
 MEMORY = 320            # MiB
 SIZE = 224 * MIB        # what the guest is left with
-FILLED = 160 * MIB      # a good part of what is free at first
+LEFT = 24 * MIB         # of what is free at first, for the guest to go on
 BLOCK = 64 * 1024       # how finely the balloon is spread
 HOG = 32                # MiB
 ENOUGH = 256            # pages, of thousands
@@ -42,9 +42,12 @@ def spread(borrow):
     guest.sh('echo never >/sys/kernel/mm/transparent_hugepage/enabled')
     guest.sh(f'mkdir -p {FILES} && mount -t tmpfs -o size=90% files {FILES}')
     hog = guest.hog(HOG)
+    # All of it, or the balloon might be at one end alone, where compaction
+    # moves pages to and not from.
+    blocks = (guest.meminfo()['MemFree'] - LEFT) // BLOCK
     guest.sh(f"""awk 'BEGIN {{
         block = sprintf("%{BLOCK}s", "")
-        for (i = 0; i < {FILLED // BLOCK}; i++) {{
+        for (i = 0; i < {blocks}; i++) {{
             file = "{FILES}/" i
             printf "%s", block >file
             close(file)
