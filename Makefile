@@ -9,8 +9,8 @@ PYTEST = $(PYTHON) -m pytest -p no:cacheprovider
 DRIVER ?= ours
 ARGS ?=
 
-.PHONY: modules help demo check check-kunit check-guest lint install uninstall \
-	activate status clean
+.PHONY: modules help demo check check-kunit check-guest check-install check-kernels \
+	trees deb lint install uninstall activate status clean
 
 modules:
 	@test -e $(KDIR)/Makefile || { \
@@ -27,6 +27,10 @@ help:
 	@echo 'make check-kunit  the KUnit suites alone'
 	@echo 'make check-guest  the guest tests alone; DRIVER=stock for the stock driver,'
 	@echo '                  ARGS= for pytest, such as ARGS="-k suspend"'
+	@echo 'make check-install  on each kernel of the matrix: built, installed with DKMS, booted,'
+	@echo '                  statistics; as root'
+	@echo 'make check-kernels  all of the matrix, in a matter of hours; as root'
+	@echo 'make deb          the Debian package virtio-balloon-dkms, into dist/'
 	@echo 'make lint         checkpatch, sparse, W=1, shellcheck and more'
 	@echo 'make install      register, build and install with DKMS; does not load it'
 	@echo 'make activate     swap the loaded driver for the installed one, now'
@@ -50,6 +54,23 @@ check-kunit:
 check-guest:
 	tests/lab/deps build lab
 	$(PYTEST) -n 2 --dist loadfile tests/qemu --driver=$(DRIVER) --module=$$(tests/lab/module) $(ARGS)
+
+# The systems of the matrix, two at a time.
+trees:
+	tests/lab/deps distro
+	awk '!/^#/ && NF { print $$1 }' tests/distro/matrix | xargs -P2 -n1 tests/distro/tree >/dev/null
+
+check-install: trees
+	tests/lab/deps build lab
+	$(PYTEST) -n 2 --dist loadgroup tests/distro -m core
+
+check-kernels: trees deb
+	tests/lab/deps build lab
+	tests/distro/check
+
+deb:
+	tests/lab/deps deb
+	tools/deb
 
 lint:
 	tests/lab/deps build lint

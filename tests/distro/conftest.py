@@ -73,6 +73,16 @@ def system(state):
     return state.system
 
 
+@pytest.fixture(autouse=True)
+def labelled(request, name, record_property):
+    """What the table calls this test."""
+    record_property('system', name)
+    params = [part for part in getattr(request.node.callspec, 'id', '').split('-')
+              if part not in name.split('-')]
+    record_property('row', request.node.originalname.removeprefix('test_').replace('_', ' ') +
+                    (f' ({" ".join(params)})' if params else ''))
+
+
 @pytest.fixture
 def guest(state):
     """What runs now; a test that leaves something on its console fails."""

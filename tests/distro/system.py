@@ -119,8 +119,8 @@ class System:
         kernel = self.copy_out(f'/boot/vmlinuz-{release}', self.directory / 'vmlinuz')
         initrd = self.copy_out(f'/boot/initrd.img-{release}', self.directory / 'initrd')
         lab = Lab(qemu=run(LAB / 'fetch', 'qemu'), vmlinux=kernel, bzimage=kernel,
-                  initramfs=initrd, driver='ours', append='root=/dev/vda rw',
-                  boot_timeout=BOOT_TIMEOUT)
+                  initramfs=initrd, release=release, driver='ours',
+                  append='root=/dev/vda rw', boot_timeout=BOOT_TIMEOUT)
         # The only machine that suspends more than once, and only when booted so.
         options = {'memory': 1024, 'machine': 'pc', 'bzimage': True, 'reboot': True} | options
 

@@ -45,7 +45,7 @@ def other_kernel(system, kernel, built_in=False):
     ('5.9.0-1-amd64', False, 'supports 5.10 to 7.3'),
     ('7.4.0-1-amd64', False, 'supports 5.10 to 7.3'),
     ('6.6.6-cloud', True, 'Use a kernel with CONFIG_VIRTIO_BALLOON=m'),
-])
+], ids=['4.19', '5.9', '7.4', 'built_in'])
 def test_kernel(system, kernel, built_in, reason):
     other_kernel(system, kernel, built_in)
     code, output = system.try_sh(f'make -C {CLONE} install KVER={kernel}')

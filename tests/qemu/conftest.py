@@ -136,6 +136,15 @@ def borrow(lab, kept, request, tmp_path_factory):
                 guest.close()
 
 
+@pytest.fixture
+def shows(record_property):
+    """Say what a test found out about a feature, for a table of kernels."""
+    def say(feature, value):
+        value = {True: 'yes', False: 'no'}.get(value, value)
+        record_property('shows', f'{feature}={value}')
+    return say
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield

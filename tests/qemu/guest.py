@@ -57,9 +57,18 @@ class Lab:
     vmlinux: str                # boots fast
     bzimage: str                # and this is the other way
     initramfs: str
+    release: str                # of the kernel, as uname -r says
     driver: str                 # 'ours' or 'stock'
     append: str = 'rootfstype=ramfs'    # kernel parameters
     boot_timeout: float = BOOT_TIMEOUT
+
+    def kernel(self):
+        """The kernel's version, as in (5, 10)."""
+        return tuple(int(n) for n in self.release.split('.')[:2])
+
+    def has_pressure(self):
+        """Whether the driver sends the six statistics of memory pressure."""
+        return self.driver == 'ours' or self.kernel() >= (6, 12)
 
 
 def find_splats(log):
@@ -312,15 +321,11 @@ class Guest:
     def read(self, path):
         return self.sh(f'cat {shlex.quote(path)}').strip()
 
-    def kernel(self):
-        """Its kernel's version, as in (5, 10)."""
-        return tuple(int(n) for n in self.sh('uname -r').split('.')[:2])
-
     def poisons(self):
         """Whether page_poison=1 has free pages keep their value.
 
         Debian's 5.10 has them overwritten, but does not look at them again."""
-        return self.kernel() >= (5, 11)
+        return self.lab.kernel() >= (5, 11)
 
     def _table(self, path):
         return [line.split() for line in self.sh(f'cat {path}').splitlines()]

@@ -45,4 +45,5 @@ def make_lab(driver, module, directory, kernel=None):
     run(LAB / 'initramfs', *args)
     return Lab(qemu=run(LAB / 'fetch', 'qemu'),
                vmlinux=uncompressed(bzimage, directory / 'vmlinux'),
-               bzimage=bzimage, initramfs=initramfs, driver=driver)
+               bzimage=bzimage, initramfs=initramfs, driver=driver,
+               release=next(pathlib.Path(kernel).glob('lib/modules/*')).name)

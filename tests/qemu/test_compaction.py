@@ -72,7 +72,7 @@ def spread(borrow):
     hog.verify()
 
 
-def test_compact_memory(spread):
+def test_compact_memory(spread, shows):
     guest, hog = spread
     before, rss = moved(guest), guest.rss()
     guest.sh(f'echo 1 >{COMPACT}')
@@ -83,6 +83,7 @@ def test_compact_memory(spread):
     # QEMU itself needs grows by some MiB meanwhile.
     assert rss - guest.rss() > pages * 4096 // 2
     check(guest, SIZE, hog)
+    shows('pages migrate when memory is compacted', True)
 
 
 def test_huge_pages(spread):

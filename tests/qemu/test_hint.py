@@ -37,7 +37,7 @@ def cancel_migration(source, target):
 
 
 @pytest.mark.parametrize('hint', [True, False], ids=['hint', 'nohint'])
-def test_migration(boot, hint):
+def test_migration(boot, hint, shows):
     source = boot(balloon={'free-page-hint': hint})
     source.load()
     hinting = 'VIRTIO_BALLOON_F_FREE_PAGE_HINT' in source.features()
@@ -54,6 +54,7 @@ def test_migration(boot, hint):
     if hint:
         # The hog, the kernel, and what has not been free at the time.
         assert sent < (source.memory - FREED * MIB) * 1.2
+        shows('free page hinting', True)
     else:
         assert sent > FREED * MIB
 

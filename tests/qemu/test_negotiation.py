@@ -66,7 +66,7 @@ def name(case):
 def possible(guest, append, expected):
     """What of the expected features this kernel knows of."""
     expected = set(expected)
-    if guest.kernel() < (6, 1):
+    if guest.lab.kernel() < (6, 1):
         expected -= {'VIRTIO_F_RING_RESET'}
     if append == POISONING and not guest.poisons():
         expected -= POISON

@@ -15,7 +15,7 @@ def give_and_take(guest):
                    what='free pages to reach the host')
 
 
-def test_report(boot):
+def test_report(boot, shows):
     guest = boot(balloon={'free-page-reporting': True})
     guest.load()
     assert 'VIRTIO_BALLOON_F_REPORTING' in guest.features()
@@ -43,6 +43,7 @@ def test_report(boot):
     guest.hog(128)
     guest.unload()
     hog.verify()
+    shows('free page reporting', True)
 
 
 def test_no_report(boot):

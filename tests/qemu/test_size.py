@@ -29,7 +29,7 @@ def touch_all(guest, mib):
     guest.hog(mib).kill()
 
 
-def test_resize(borrow):
+def test_resize(borrow, shows):
     guest = borrow()
     guest.load()
     rng = random.Random(1)
@@ -38,6 +38,7 @@ def test_resize(borrow):
     # A single page in, and out.
     for size in guest.memory, guest.memory - 4096, guest.memory:
         resize(guest, size)
+    shows('inflate and deflate, to the page', True)
 
 
 def test_target_above_memory(borrow):
@@ -121,7 +122,7 @@ def test_unbind_and_bind(borrow):
     assert 'free-memory' in guest.stats()
 
 
-def test_reset(boot):
+def test_reset(boot, shows):
     """The host learns the size of a guest that began anew."""
     guest = boot(reboot=True)
     guest.total = total(guest)
@@ -138,11 +139,12 @@ def test_reset(boot):
         assert guest.actual() == 300 * MIB
     else:
         guest.wait_actual(guest.memory, 5)
+    shows('host knows the size of a guest that began anew', guest.lab.driver == 'ours')
     assert total(guest) == guest.total
     resize(guest, 256 * MIB)
 
 
-def test_hotplug(boot):
+def test_hotplug(boot, shows):
     # One thread: two trip over an assertion in QEMU (iotlb_to_section) when
     # devices come and go.
     guest = boot(balloon=None, ports=1, accel='tcg,thread=single')
@@ -164,6 +166,7 @@ def test_hotplug(boot):
     assert total(guest) == guest.total
     assert abs(free(guest) - before) < SLACK
     guest.unload()
+    shows('hot-plug', True)
 
 
 def test_resize_under_stress(borrow):
@@ -211,7 +214,7 @@ def cpu_seconds(guest):
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
-def test_target_out_of_reach(borrow):
+def test_target_out_of_reach(borrow, shows):
     """The guest is left in peace when it cannot give more.
 
     With deflate-on-oom, or the next process to start would be the end of a
@@ -238,6 +241,7 @@ def test_target_out_of_reach(borrow):
         assert len(said) <= 2
         assert spent < 3
         guest.wait_log('no more memory to give')
+    shows('left in peace when the target is out of reach', guest.lab.driver == 'ours')
 
     # Still usable, and still reports.
     assert guest.sh('echo $((6 * 7))') == '42\n'

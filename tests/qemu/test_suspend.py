@@ -10,6 +10,8 @@ from guest import MIB, TIMEOUT
 EVERYTHING = {'deflate-on-oom': True, 'free-page-hint': True,
               'free-page-reporting': True, 'page-poison': True}
 CORRUPTION = 'pagealloc: memory corruption'
+AWAKE = 'a request keeps a guest awake that is just suspending, if enabled'
+UNCHANGED = 'poisoned free pages unchanged by suspend'
 WAKEUP = '$(echo /sys/bus/virtio/drivers/virtio_balloon/virtio*/power)/wakeup'
 
 
@@ -50,7 +52,7 @@ def fresh_report(guest):
     return guest.last_stats()[1]
 
 
-def test_suspend_with_everything(sleeper):
+def test_suspend_with_everything(sleeper, shows):
     guest = sleeper('page_poison=1', balloon=EVERYTHING)
     guest.load()
     assert ('VIRTIO_BALLOON_F_PAGE_POISON' in guest.features()) == guest.poisons()
@@ -74,6 +76,7 @@ def test_suspend_with_everything(sleeper):
             guest.wait_for(lambda: guest.hog(128).kill() or
                            CORRUPTION in guest.log(), what=CORRUPTION)
             guest.console.write_text('')
+            shows(UNCHANGED, False)
             return
         guest.wait_actual(size)
         reported = guest.traced('page_reporting_process')
@@ -91,6 +94,8 @@ def test_suspend_with_everything(sleeper):
     guest.hog(300).verify()
     hog.verify()
     assert CORRUPTION not in guest.log()
+    if guest.poisons():
+        shows(UNCHANGED, True)
     guest.poll_stats(0)
     guest.unload()
 
@@ -99,11 +104,11 @@ def asks_the_driver(guest, no_soft_reset):
     """Whether the kernel has the driver give all back before the device sleeps.
 
     Not where the device says that it keeps its state; that is read since 6.12."""
-    return not (no_soft_reset and guest.kernel() >= (6, 12))
+    return not (no_soft_reset and guest.lab.kernel() >= (6, 12))
 
 
 @pytest.mark.parametrize('no_soft_reset', [False, True])
-def test_suspend_of_a_device_that_keeps_its_state(boot, no_soft_reset):
+def test_suspend_of_a_device_that_keeps_its_state(boot, no_soft_reset, shows):
     # Only a PCI Express device can say that it does, and one below a root port.
     guest = boot(bzimage=True, reboot=True, ports=1, append='no_console_suspend',
                  balloon={'bus': 'port0', 'free-page-reporting': True,
@@ -144,6 +149,7 @@ def test_suspend_of_a_device_that_keeps_its_state(boot, no_soft_reset):
     guest.poll_stats(0)
     guest.unload()
     assert guest.meminfo()['MemTotal'] == total
+    shows('suspend to RAM', True)
 
 
 def test_suspend_while_the_target_changes(sleeper):
@@ -209,12 +215,13 @@ def test_suspend_to_idle(boot):
     hog.verify()
 
 
-def test_wakeup(sleeper):
+def test_wakeup(sleeper, shows):
     guest = sleeper()
     guest.load()
-    if guest.lab.driver == 'stock':
+    if guest.lab.driver == 'stock' and guest.lab.kernel() < (6, 12):
         # The administrator has no say.
         assert guest.try_sh(f'test -e {WAKEUP}')[0]
+        shows(AWAKE, False)
         return
     assert guest.sh(f'cat {WAKEUP}') == 'disabled\n'
 
@@ -253,9 +260,10 @@ def test_wakeup(sleeper):
     guest.wait_actual(256 * MIB)
     assert guest.stats()['total-memory'] == guest.meminfo()['MemTotal']
     guest.unload()
+    shows(AWAKE, True)
 
 
-def test_hibernation(boot):
+def test_hibernation(boot, shows):
     """The same guest goes on in another QEMU, from what it left in swap."""
     before = boot(bzimage=True, swap=256)
     before.load()
@@ -281,3 +289,4 @@ def test_hibernation(boot):
     hog.verify()
     after.unload()
     assert after.meminfo()['MemTotal'] == total
+    shows('hibernation', True)
