@@ -143,6 +143,30 @@ def test_values(borrow, counters):
         assert set(report) == OLD
 
 
+def test_reclaim_for_a_cgroup(borrow, shows):
+    """What a container at its limit looks like differs between kernels."""
+    guest = borrow(**SMALL)
+    guest.load()
+    guest.sh('mkdir /sys/fs/cgroup/limited && '
+             'echo 32M >/sys/fs/cgroup/limited/memory.max')
+    before = guest.stats()
+    hog = guest.hog(64, cgroup='limited')
+    after = guest.stats()
+    hog.kill()
+    guest.sh('rmdir /sys/fs/cgroup/limited')
+    assert after['swap-out'] > before['swap-out'] + 16 * MIB
+    if not guest.lab.has_pressure():
+        return
+    rises = {name: after[name] > before[name] for name in NEW_COUNTERS}
+    for name in 'direct-scans', 'direct-reclaims', 'alloc-stalls':
+        shows(f"{name} include reclaim for a cgroup's limit", rises[name])
+    # Since the counters are the nodes' own, see src/compat/vmstat.h.
+    by_node = guest.lab.kernel() >= (7, 0)
+    assert rises == {'oom-kills': False, 'alloc-stalls': False,
+                     'async-scans': False, 'async-reclaims': False,
+                     'direct-scans': by_node, 'direct-reclaims': by_node}
+
+
 def test_cpu_hotplug(borrow, counters, shows):
     """Counters never step back, nor ahead of the guest, as CPUs come and go."""
     guest = borrow(**SMALL)
