@@ -21,8 +21,9 @@ def test_content_of_free_pages(boot, append):
     guest.trace('page_reporting_process')
     for _ in range(2):
         # Dirty nearly all there is, free it, and have it reported.
-        guest.hog(USED).kill()
+        hog = guest.hog(USED)
         full, reports = guest.rss(), guest.traced('page_reporting_process')
+        hog.kill()
         if kept:
             # QEMU keeps pages whose value is not 0.
             guest.wait_for(lambda: guest.traced('page_reporting_process') >
