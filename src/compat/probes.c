@@ -4,7 +4,8 @@
  * has the compiler check all of them in one go: a fact holds if there is no
  * error below its #line. Names, not versions, since distributions backport.
  *
- * A probe says which upstream version its fact is new in.
+ * A probe says which upstream version its fact is new in, and where it is known,
+ * the title of the change.
  */
 #include <linux/mm.h>
 #include <linux/page_reporting.h>
@@ -28,7 +29,10 @@ static inline int probe_sentinel_true(void) { return PAGE_SIZE > 0; }
 #line 1 "HAVE_SENTINEL_FALSE"
 static inline int probe_sentinel_false(void) { return balloon_compat_no_such_name(); }
 
-/* 5.10 is the floor: little-endian access to the configuration, from 5.9. */
+/*
+ * 5.10 is the floor: little-endian access to the configuration, from 5.9
+ * ("virtio_config: LE config space accessors").
+ */
 #line 1 "HAVE_CREAD_LE"
 static inline void probe_cread_le(struct virtio_device *vdev, u32 *value)
 {
@@ -55,7 +59,10 @@ static inline void probe_cread_le(struct virtio_device *vdev, u32 *value)
 #error no such header
 #endif
 
-/* Balloon pages are migrated through an inode's operations, up to 5.19. */
+/*
+ * Balloon pages are migrated through an inode's operations, up to 5.19 ("mm:
+ * Convert all PageMovable users to movable_operations").
+ */
 #line 1 "HAVE_BALLOON_INODE"
 static inline void *probe_inode(struct balloon_dev_info *info) { return info->inode; }
 
@@ -70,40 +77,62 @@ static inline void probe_insert(struct balloon_dev_info *info, struct page *page
 #line 1 "HAVE_BALLOON_PAGE_FINALIZE"
 static inline void probe_finalize(struct page *page) { balloon_page_finalize(page); }
 
-/* Shrinkers are allocated by mm, from 6.7. */
+/*
+ * Shrinkers are allocated by mm, from 6.7 ("mm: shrinker: add infrastructure for
+ * dynamically allocating shrinker").
+ */
 #line 1 "HAVE_SHRINKER_ALLOC"
 static inline void *probe_shrinker_alloc(void) { return shrinker_alloc(0, "name"); }
 
-/* Shrinkers have names, from 6.0; of no interest where mm allocates them. */
+/*
+ * Shrinkers have names, from 6.0 ("mm: shrinkers: provide shrinkers with names");
+ * of no interest where mm allocates them.
+ */
 #line 1 "HAVE_SHRINKER_NAME"
 static inline int probe_shrinker_name(struct shrinker *s) { return register_shrinker(s, "name"); }
 
-/* Names and callbacks of queues are one array, from 6.11. */
+/*
+ * Names and callbacks of queues are one array, from 6.11 ("virtio: rename
+ * find_vqs_info() op to find_vqs()").
+ */
 #line 1 "HAVE_VIRTQUEUE_INFO"
 static inline const char *probe_virtqueue_info(struct virtqueue_info *info) { return info->name; }
 
-/* From 5.18; earlier it is the transport's to reset the device. */
+/*
+ * From 5.18 ("virtio: wrap config->reset calls"); earlier it is the transport's
+ * to reset the device.
+ */
 #line 1 "HAVE_VIRTIO_RESET_DEVICE"
 static inline void probe_reset(struct virtio_device *vdev) { virtio_reset_device(vdev); }
 
-/* Pages are allocated in bulk, from 5.13, and with this name, from 6.14. */
+/*
+ * Pages are allocated in bulk, from 5.13 ("mm/page_alloc: add an array-based
+ * interface to the bulk page allocator"), ...
+ */
 #line 1 "HAVE_ALLOC_PAGES_BULK_ARRAY"
 static inline unsigned long probe_bulk_array(struct page **pages)
 {
 	return alloc_pages_bulk_array(GFP_KERNEL, 1, pages);
 }
 
+/* ... and with this name, from 6.14 ("mm: alloc_pages_bulk: rename API"). */
 #line 1 "HAVE_ALLOC_PAGES_BULK"
 static inline unsigned long probe_bulk(struct page **pages)
 {
 	return alloc_pages_bulk(GFP_KERNEL, 1, pages);
 }
 
-/* Whether free pages are poisoned is a static key, from 5.11. */
+/*
+ * Whether free pages are poisoned is a static key, from 5.11 ("mm, page_poison:
+ * use static key more efficiently").
+ */
 #line 1 "HAVE_PAGE_POISONING_STATIC"
 static inline bool probe_poisoning(void) { return page_poisoning_enabled_static(); }
 
-/* Reporting can be asked for an order, from 5.14. */
+/*
+ * Reporting can be asked for an order, from 5.14 ("mm/page_reporting: allow driver
+ * to specify reporting order").
+ */
 #line 1 "HAVE_REPORTING_ORDER"
 static inline unsigned int probe_order(struct page_reporting_dev_info *info) { return info->order; }
 

@@ -5,6 +5,7 @@ import re
 
 from lab import TOP
 from system import VERSION
+from test_declined import other_kernel
 from test_install import NAME, complaints, stock
 
 DEB = TOP / 'dist' / f'virtio-balloon-dkms_{VERSION}_all.deb'
@@ -31,6 +32,17 @@ def test_remove(system):
     assert system.sh(stock(system.release)) == system.stock
     path = system.sh(f'modinfo -k {system.release} -n {NAME}').strip()
     assert path.startswith(f'/lib/modules/{system.release}/kernel/drivers/virtio/{NAME}.ko')
+
+
+def test_other_kernel(system):
+    """A kernel that ours cannot serve is no reason for the package to fail."""
+    other_kernel(system, '7.4.0-1-amd64')
+    system.sh('cat >/root/balloon.deb', DEB.read_bytes())
+    system.sh(INSTALL)
+    assert system.sh('dpkg --audit') == ''
+    status = system.sh('dkms status')
+    assert system.release in status and '7.4.0' not in status
+    system.sh('apt-get -y purge virtio-balloon-dkms && rm -r /lib/modules/7.4.0-1-amd64')
 
 
 def test_without_headers(system):
