@@ -35,7 +35,9 @@ def source(system):
 
 def configure(system, off, driver='m', flags=''):
     """Prepare the kernel, and see that Kconfig did what it was told."""
-    on = [option for option in BASE + [MIGRATION[system.name]] if option not in off]
+    # Which is there only with the core, and that only with a driver.
+    migration = [] if driver == 'n' else [MIGRATION[system.name]]
+    on = [option for option in BASE + migration if option not in off]
     lines = [f'CONFIG_{option}=y' for option in on]
     lines += [f'# CONFIG_{option} is not set' for option in off]
     lines += [f'CONFIG_VIRTIO_BALLOON={driver}']
