@@ -11,8 +11,8 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / 'qemu'))
-from guest import Lab, start_guest      # noqa: E402
-from lab import LAB, TOP, run           # noqa: E402
+from guest import CommandError, Lab, start_guest    # noqa: E402
+from lab import LAB, TOP, run                       # noqa: E402
 
 # What an administrator unpacks, and where.
 SOURCES = ('src', 'include', 'tools', 'Kbuild', 'Makefile', 'dkms.conf', 'COPYING')
@@ -39,10 +39,6 @@ def names():
     """The systems of the matrix."""
     lines = (HERE / 'matrix').read_text().splitlines()
     return [line.split()[0] for line in lines if line and not line.startswith('#')]
-
-
-class SystemError(AssertionError):
-    """A command in the system did not end as it should."""
 
 
 class System:
@@ -76,7 +72,7 @@ class System:
         """Run a shell command that must succeed; return its output."""
         code, output = self.try_sh(cmd, data)
         if code:
-            raise SystemError(f'{self.name}: {cmd}: exit code {code}\n{output}')
+            raise CommandError(f'{self.name}: {cmd}: exit code {code}\n{output}')
         return output
 
     def releases(self):
@@ -104,13 +100,13 @@ class System:
         done = self._enter(ENTER + 'exec /sbin/mke2fs -q -F -t ext4 -d . "$1" "$2"',
                            path, IMAGE_SIZE)
         if done.returncode:
-            raise SystemError(f'{self.name}: mke2fs: exit code {done.returncode}')
+            raise CommandError(f'{self.name}: mke2fs: exit code {done.returncode}')
         return path
 
     def copy_out(self, source, target):
         done = self._enter(ENTER + 'exec cp -L ".$1" "$2"', source, target)
         if done.returncode:
-            raise SystemError(f'{self.name}: no {source}')
+            raise CommandError(f'{self.name}: no {source}')
         return target
 
     def boot(self, image, release=None, **options):

@@ -47,7 +47,7 @@ class GuestError(AssertionError):
 
 
 class CommandError(GuestError):
-    """A command in the guest failed."""
+    """A command in the guest, or in what is to be one, failed."""
 
 
 @dataclasses.dataclass
