@@ -35,10 +35,20 @@ exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 '''
 
 
+def rows():
+    """The matrix, a list of words a system."""
+    lines = (HERE / 'matrix').read_text().splitlines()
+    return [line.split() for line in lines if line and not line.startswith('#')]
+
+
 def names():
     """The systems of the matrix."""
-    lines = (HERE / 'matrix').read_text().splitlines()
-    return [line.split()[0] for line in lines if line and not line.startswith('#')]
+    return [row[0] for row in rows()]
+
+
+def suites():
+    """The systems that the guest tests run on, and what their kernels are called."""
+    return {name: kernel for name, _, _, kernel in rows() if kernel != '-'}
 
 
 class System:
