@@ -187,9 +187,11 @@ static void balloon_down(struct balloon *b)
 {
 	unsigned int i;
 
-	/* Not after a restore that failed. */
-	if (!b->up)
+	/* After a restore that failed. The bus has FAILED set, and wants it undone. */
+	if (!b->up) {
+		balloon_host_reset(b);
 		return;
+	}
 	balloon_quiesce(b);
 	for (i = BALLOON_ROOMS; i-- > 0; )
 		balloon_call(b, balloon_room(b, i)->empty);

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Devices that die while the driver waits for them, in each way there is to die.
+ * It has to notice, take every page back, and let go of the device. D1, I7.
+ */
+#include <linux/mm.h>
+
+#include "fake.h"
+#include "suites.h"
+
+#define SIZE	3000	/* pages of 4 KiB */
+
+static int dead_init(struct kunit *test)
+{
+	struct fake_balloon *fake = fake_balloon_create(test, FAKE_MODERN | FAKE_F(MUST_TELL_HOST) |
+							FAKE_F(STATS_VQ) |
+							FAKE_F(FREE_PAGE_HINT));
+
+	test->priv = fake;
+	return fake ? 0 : -ENOMEM;
+}
+
+/* Returns an id that is no buffer's: the kernel then takes the queue for broken. */
+static void dead_break(struct fake_balloon *fake, enum fake_role role)
+{
+	fake_balloon_push(fake, role, 5, 0);
+	fake_balloon_queue_irq(fake, role);
+}
+
+static void dead_forget(struct fake_balloon *fake, enum fake_role role)
+{
+	fake_balloon_forget(fake);
+}
+
+static void dead_need_reset(struct fake_balloon *fake, enum fake_role role)
+{
+	fake_balloon_need_reset(fake);
+}
+
+static void dead_vanish(struct fake_balloon *fake, enum fake_role role)
+{
+	fake_balloon_vanish(fake);
+}
+
+static const struct {
+	const char *name;
+	void (*die)(struct fake_balloon *fake, enum fake_role role);
+	bool resettable;
+} deaths[] = {
+	{ "forgets", dead_forget, true },
+	{ "needs a reset", dead_need_reset, true },
+	{ "vanishes", dead_vanish, false },
+	{ "returns what it never had", dead_break, true },
+};
+
+/* Plugs it in, kills it while it has the @role queue's buffer, and unplugs it. */
+static void dead_waiting(struct kunit *test, enum fake_role role)
+{
+	struct fake_balloon *fake = test->priv;
+	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
+	unsigned long total = totalram_pages();
+	unsigned int i, resets;
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	for (i = 0; i < ARRAY_SIZE(deaths); i++) {
+		kunit_info(test, "a device that %s\n", deaths[i].name);
+		fake_balloon_target(fake, SIZE);
+		fake->vanished = false;
+		fake->queues[FAKE_INFLATE].hold = false;
+		fake->queues[FAKE_DEFLATE].hold = false;
+		KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+		FAKE_ASSERT_SOON(test, fake, fake->nr_owned == SIZE);
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
+		fake_balloon_hold(fake, role, true);
+		fake_balloon_target(fake, role == FAKE_INFLATE ? 2 * SIZE : 0);
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, role, buffer));
+
+		resets = fake->resets;
+		deaths[i].die(fake, role);
+		/* All of the guest's memory is its own again, before anybody asks. */
+		FAKE_EXPECT_SOON(test, fake, totalram_pages() == total);
+		KUNIT_EXPECT_EQ(test, fake->resets - resets, (unsigned int)deaths[i].resettable);
+		KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
+		fake_balloon_unplug(fake);
+		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	}
+}
+
+static void dead_inflating(struct kunit *test)
+{
+	dead_waiting(test, FAKE_INFLATE);
+}
+
+static void dead_deflating(struct kunit *test)
+{
+	dead_waiting(test, FAKE_DEFLATE);
+}
+
+/* Nobody waits for it: found out when it is removed, at the latest. */
+static void dead_idle(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(deaths); i++) {
+		kunit_info(test, "a device that %s\n", deaths[i].name);
+		fake->vanished = false;
+		fake_balloon_target(fake, SIZE);
+		fake->queues[FAKE_INFLATE].hold = false;
+		fake->queues[FAKE_DEFLATE].hold = false;
+		KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
+		deaths[i].die(fake, FAKE_INFLATE);
+		fake_balloon_unplug(fake);
+		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	}
+}
+
+/* Suspend goes on too, and finds a device that works again when it wakes up. */
+static void dead_suspend(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+
+	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+	fake_balloon_target(fake, SIZE);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
+	fake_balloon_forget(fake);
+	KUNIT_EXPECT_EQ(test, virtio_device_freeze(&fake->vdev), 0);
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, virtio_device_restore(&fake->vdev), 0);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == SIZE && fake->nr_owned == SIZE);
+}
+
+/* Its configuration reads as ones: nobody is to believe that as a target. */
+static void dead_configuration(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+
+	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+	fake_balloon_target(fake, SIZE);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
+	fake_balloon_vanish(fake);
+	fake_balloon_config_irq(fake);
+	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total);
+}
+
+static struct kunit_case dead_cases[] = {
+	KUNIT_CASE(dead_inflating),
+	KUNIT_CASE(dead_deflating),
+	KUNIT_CASE(dead_idle),
+	KUNIT_CASE(dead_suspend),
+	KUNIT_CASE(dead_configuration),
+	{}
+};
+
+struct kunit_suite balloon_dead_suite = {
+	.name = "balloon_dead",
+	.init = dead_init,
+	.exit = fake_balloon_exit,
+	.test_cases = dead_cases,
+};

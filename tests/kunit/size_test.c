@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Inflate and deflate, as the host sees it: who owns a page, and since when. The
+ * fake device itself looks that no page is used while it is the host's.
+ */
+#include <linux/delay.h>
+#include <linux/mm.h>
+
+#include "fake.h"
+#include "suites.h"
+
+#define SIZE	3000	/* pages of 4 KiB */
+
+static int size_init(struct kunit *test)
+{
+	struct fake_balloon *fake = fake_balloon_create(test, FAKE_MODERN |
+							FAKE_F(MUST_TELL_HOST));
+
+	test->priv = fake;
+	if (!fake)
+		return -ENOMEM;
+	if (fake_balloon_plug(fake) || !fake_balloon_bound(fake)) {
+		fake_balloon_destroy(fake);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+static bool reached(struct fake_balloon *fake, u32 pfns)
+{
+	return fake_balloon_actual(fake) == pfns && fake->nr_owned == pfns;
+}
+
+/* O1 O5 C2: the size is what was asked for, to the page, and the guest's total follows. */
+static void size_follows_target(struct kunit *test)
+{
+	static const u32 targets[] = { SIZE, SIZE + 1, 1, 2, 0, 256, 257, 255, 4096, 0 };
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(targets); i++) {
+		fake_balloon_target(fake, targets[i]);
+		FAKE_EXPECT_SOON(test, fake, reached(fake, targets[i]));
+		KUNIT_EXPECT_EQ(test, totalram_pages(), total - targets[i]);
+	}
+}
+
+/* O2: however often the host changes its mind. */
+static void size_churn(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+	u32 target = 1;
+	unsigned int i;
+
+	for (i = 0; i < 200; i++) {
+		/* Some number or other, the same in each run. */
+		target = target * 1103515245 + 12345;
+		fake_balloon_target(fake, target >> 20);
+		if (i % 4 == 0)
+			usleep_range(1000, 2000);
+	}
+	fake_balloon_target(fake, SIZE);
+	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE));
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
+}
+
+/* O7: what is offered counts only once the host has it, however long that takes. */
+static void size_inflate_waits(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	fake_balloon_hold(fake, FAKE_INFLATE, true);
+	fake_balloon_target(fake, 100);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
+	KUNIT_EXPECT_EQ(test, buffer->len, 400U);
+	/* Past the time at which the driver looks whether anybody is there. */
+	msleep(2500);
+	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), 0);
+	KUNIT_EXPECT_TRUE(test, fake_balloon_bound(fake));
+	KUNIT_EXPECT_EQ(test, fake->resets, 1U);
+	fake_balloon_accept(fake, FAKE_INFLATE, buffer);
+	fake_balloon_push(fake, FAKE_INFLATE, buffer->head, 0);
+	fake_balloon_queue_irq(fake, FAKE_INFLATE);
+	FAKE_EXPECT_SOON(test, fake, reached(fake, 100));
+	fake_balloon_hold(fake, FAKE_INFLATE, false);
+}
+
+/* O6: a page is used again only when the host has let go of it. */
+static void size_deflate_waits(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
+	unsigned long total = totalram_pages();
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	fake_balloon_target(fake, SIZE);
+	FAKE_ASSERT_SOON(test, fake, reached(fake, SIZE));
+	fake_balloon_hold(fake, FAKE_DEFLATE, true);
+	fake_balloon_target(fake, SIZE - 100);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
+	KUNIT_EXPECT_EQ(test, buffer->len, 400U);
+	msleep(2500);
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
+	/* Notices if they have been freed: that poisons them. */
+	fake_balloon_accept(fake, FAKE_DEFLATE, buffer);
+	fake_balloon_push(fake, FAKE_DEFLATE, buffer->head, 0);
+	fake_balloon_queue_irq(fake, FAKE_DEFLATE);
+	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE - 100));
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE + 100);
+	fake_balloon_hold(fake, FAKE_DEFLATE, false);
+}
+
+/* O8: no page goes back whose way to the host has not ended. */
+static void size_turns_round(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	fake_balloon_hold(fake, FAKE_INFLATE, true);
+	fake_balloon_target(fake, SIZE);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
+	fake_balloon_target(fake, 0);
+	msleep(300);
+	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_DEFLATE].buffers, 0U);
+	fake_balloon_accept(fake, FAKE_INFLATE, buffer);
+	fake_balloon_push(fake, FAKE_INFLATE, buffer->head, 0);
+	fake_balloon_queue_irq(fake, FAKE_INFLATE);
+	FAKE_EXPECT_SOON(test, fake, fake->queues[FAKE_DEFLATE].buffers && reached(fake, 0));
+	fake_balloon_hold(fake, FAKE_INFLATE, false);
+}
+
+/* L1: the length that a device claims to have written means nothing. */
+static void size_used_length(struct kunit *test)
+{
+	static const u32 lengths[] = { 1, 4, 4096, 0x7fffffff, 0xffffffff };
+	struct fake_balloon *fake = test->priv;
+	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	fake_balloon_hold(fake, FAKE_INFLATE, true);
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		fake_balloon_target(fake, 10 * (i + 1));
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
+		fake_balloon_accept(fake, FAKE_INFLATE, buffer);
+		fake_balloon_push(fake, FAKE_INFLATE, buffer->head, lengths[i]);
+		fake_balloon_queue_irq(fake, FAKE_INFLATE);
+		FAKE_EXPECT_SOON(test, fake, reached(fake, 10 * (i + 1)));
+	}
+	fake_balloon_hold(fake, FAKE_INFLATE, false);
+}
+
+/* V2: a queue of one entry is enough. */
+static void size_short_queues(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+
+	fake_balloon_unplug(fake);
+	fake->queues[FAKE_INFLATE].size = 1;
+	fake->queues[FAKE_DEFLATE].size = 1;
+	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+	fake_balloon_target(fake, SIZE);
+	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE));
+	fake_balloon_target(fake, 0);
+	FAKE_EXPECT_SOON(test, fake, reached(fake, 0));
+}
+
+/* D9: the host hears of the size although there is nothing to do. */
+static void size_stale(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+
+	fake_balloon_unplug(fake);
+	fake->config.actual = cpu_to_le32(SIZE);
+	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == 0);
+}
+
+/* O9: removal gives every page back, by telling the host of each. */
+static void size_remove(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+
+	fake_balloon_target(fake, SIZE);
+	FAKE_ASSERT_SOON(test, fake, reached(fake, SIZE));
+	fake_balloon_unplug(fake);
+	KUNIT_EXPECT_EQ(test, fake->lost, 0UL);
+	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), 0U);
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+}
+
+static struct kunit_case size_cases[] = {
+	KUNIT_CASE(size_follows_target),
+	KUNIT_CASE(size_churn),
+	KUNIT_CASE(size_inflate_waits),
+	KUNIT_CASE(size_deflate_waits),
+	KUNIT_CASE(size_turns_round),
+	KUNIT_CASE(size_used_length),
+	KUNIT_CASE(size_short_queues),
+	KUNIT_CASE(size_stale),
+	KUNIT_CASE(size_remove),
+	{}
+};
+
+struct kunit_suite balloon_size_suite = {
+	.name = "balloon_size",
+	.init = size_init,
+	.exit = fake_balloon_exit,
+	.test_cases = size_cases,
+};
