@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 
 #include "balloon.h"
+#include "pack.h"
 
 #ifdef BALLOON_COMPAT_MIGRATION
 #define BALLOON_GFP_BASE	GFP_HIGHUSER_MOVABLE
@@ -23,11 +24,9 @@
 /* While mm has pages isolated, they cannot be had; they come back soon. */
 #define BALLOON_ISOLATED_WAIT_MS	20
 
-/* A page number on the wire has 32 bits. */
 static bool balloon_page_addressable(struct page *page)
 {
-	return (u64)page_to_pfn(page) * BALLOON_PFNS_PER_PAGE +
-	       BALLOON_PFNS_PER_PAGE - 1 <= U32_MAX;
+	return balloon_pack_addressable(page_to_pfn(page), PAGE_SHIFT);
 }
 
 /*
@@ -56,14 +55,11 @@ static int balloon_batch_give(struct balloon *b, enum balloon_queue queue,
 			      struct balloon_batch *batch)
 {
 	struct scatterlist sg;
-	unsigned int i, j, n = 0;
+	unsigned int i, n = 0;
 
-	for (i = 0; i < batch->nr; i++) {
-		u32 pfn = page_to_pfn(batch->pages[i]) * BALLOON_PFNS_PER_PAGE;
-
-		for (j = 0; j < BALLOON_PFNS_PER_PAGE; j++)
-			batch->pfns[n++] = cpu_to_virtio32(b->vdev, pfn + j);
-	}
+	for (i = 0; i < batch->nr; i++)
+		n += balloon_pack_pfns(page_to_pfn(batch->pages[i]), PAGE_SHIFT,
+				       virtio_is_little_endian(b->vdev), &batch->pfns[n]);
 	sg_init_one(&sg, batch->pfns, n * sizeof(batch->pfns[0]));
 	return balloon_host_give(b, queue, &sg, &batch->buffer);
 }

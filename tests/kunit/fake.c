@@ -461,11 +461,16 @@ static void fake_set(struct virtio_device *vdev, unsigned int offset, const void
 static u8 fake_get_status(struct virtio_device *vdev)
 {
 	struct fake_balloon *fake = to_fake(vdev);
+	unsigned long flags;
+	u8 status;
 
+	spin_lock_irqsave(&fake->lock, flags);
+	status = fake->status;
 	/* In the end the bus warns of any status, which no driver could help. */
-	if (READ_ONCE(fake->vanished))
-		return list_empty(&vdev->vqs) ? 0 : 0xff;
-	return READ_ONCE(fake->status);
+	if (fake->vanished)
+		status = list_empty(&vdev->vqs) ? 0 : 0xff;
+	spin_unlock_irqrestore(&fake->lock, flags);
+	return status;
 }
 
 static void fake_set_status(struct virtio_device *vdev, u8 status)

@@ -4,6 +4,7 @@
  * and each of their steps failing. The ids are those of docs/spec.md.
  */
 #include <linux/mm.h>
+#include <linux/sched.h>
 
 #include "fake.h"
 #include "suites.h"
@@ -185,6 +186,96 @@ static void life_restore_fails(struct kunit *test)
 	}
 }
 
+/*
+ * Runs @step again and again, with its first allocation failing, then its second
+ * and so on, until it has no more of them. Has @after look at each outcome.
+ */
+static void fail_each_allocation(struct kunit *test, int (*step)(struct fake_balloon *fake),
+				 void (*after)(struct kunit *test, bool failed))
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned int n, failures = 0;
+	bool injected;
+	int err;
+
+	for (n = 1; n < 1000; n++) {
+		current->fail_nth = n;
+		err = step(fake);
+		injected = !current->fail_nth;
+		current->fail_nth = 0;
+		failures += err && injected;
+		after(test, err);
+		if (!injected)
+			break;
+	}
+	KUNIT_EXPECT_EQ(test, err, 0);
+	KUNIT_EXPECT_FALSE(test, injected);
+	kunit_info(test, "%u allocations failed, %u of them mattered\n", n - 1, failures);
+	/* Those of the balloon, its batches and its queues alone. */
+	KUNIT_EXPECT_GT(test, failures, 8U);
+}
+
+static int life_plug(struct fake_balloon *fake)
+{
+	int err = fake_balloon_plug(fake);
+
+	if (!err && !fake_balloon_bound(fake))
+		err = -ENOMEM;
+	return err;
+}
+
+static void life_unplug(struct kunit *test, bool failed)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned int role;
+
+	if (failed) {
+		KUNIT_EXPECT_FALSE(test, fake->status & VIRTIO_CONFIG_S_DRIVER_OK);
+		for (role = 0; role < FAKE_QUEUES; role++)
+			KUNIT_EXPECT_NULL(test, fake->queues[role].vq);
+	}
+	fake_balloon_unplug(fake);
+}
+
+/* I6 D8: no memory for a part of it, whichever part that is. */
+static void life_probe_without_memory(struct kunit *test)
+{
+	fail_each_allocation(test, life_plug, life_unplug);
+}
+
+static int life_restore(struct fake_balloon *fake)
+{
+	return virtio_device_restore(&fake->vdev);
+}
+
+static void life_frozen_again(struct kunit *test, bool failed)
+{
+	struct fake_balloon *fake = test->priv;
+
+	if (failed) {
+		fake_balloon_unplug(fake);
+		KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+	} else {
+		FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == 1000);
+	}
+	KUNIT_ASSERT_EQ(test, virtio_device_freeze(&fake->vdev), 0);
+}
+
+/* D8: the same when it wakes up. */
+static void life_restore_without_memory(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+
+	fake->features &= ~FAKE_F(DEFLATE_ON_OOM);
+	fake_balloon_target(fake, 1000);
+	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+	KUNIT_ASSERT_EQ(test, virtio_device_freeze(&fake->vdev), 0);
+	fail_each_allocation(test, life_restore, life_frozen_again);
+	fake_balloon_unplug(fake);
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+}
+
 static struct kunit_case life_cases[] = {
 	KUNIT_CASE(life_all_features),
 	KUNIT_CASE(life_combinations),
@@ -193,6 +284,8 @@ static struct kunit_case life_cases[] = {
 	KUNIT_CASE(life_no_config),
 	KUNIT_CASE(life_suspend),
 	KUNIT_CASE(life_restore_fails),
+	KUNIT_CASE(life_probe_without_memory),
+	KUNIT_CASE(life_restore_without_memory),
 	{}
 };
 

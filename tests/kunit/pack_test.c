@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * balloon_pack: what a report looks like on the wire.
+ * pack.c: what a report looks like on the wire, and a page number.
  *
  * Every expectation is a literal: nothing is computed from the header or the
  * code under test. KUNIT_EXPECT_*() wants both sides of one type on 5.10, and
@@ -539,6 +539,56 @@ static void numbers_of_the_contract(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (int)VIRTIO_BALLOON_CMD_ID_DONE, 1);
 }
 
+/* O10: the last page that has numbers, and the first that has none. */
+static void page_numbers_end(struct kunit *test)
+{
+	static const struct {
+		unsigned int page_shift;
+		u64 last;
+	} pages[] = {
+		{ 12, 0xffffffff },
+		{ 14, 0x3fffffff },
+		{ 16, 0x0fffffff },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		KUNIT_EXPECT_TRUE(test, balloon_pack_addressable(0, pages[i].page_shift));
+		KUNIT_EXPECT_TRUE(test, balloon_pack_addressable(pages[i].last,
+								 pages[i].page_shift));
+		KUNIT_EXPECT_FALSE(test, balloon_pack_addressable(pages[i].last + 1,
+								  pages[i].page_shift));
+		/* Cut to 32 bits, these would be another's numbers. */
+		KUNIT_EXPECT_FALSE(test, balloon_pack_addressable(0x100000000,
+								  pages[i].page_shift));
+		KUNIT_EXPECT_FALSE(test, balloon_pack_addressable(0x7ffffffffffff,
+								  pages[i].page_shift));
+	}
+}
+
+/* C2 O10: a page of the guest has a number for each 4 KiB, in the device's order. */
+static void page_numbers(struct kunit *test)
+{
+	static const u8 le[] = { 0xfc, 0xcd, 0xab, 0xf8, 0xfd, 0xcd, 0xab, 0xf8,
+				 0xfe, 0xcd, 0xab, 0xf8, 0xff, 0xcd, 0xab, 0xf8 };
+	static const u8 be[] = { 0xf8, 0xab, 0xcd, 0xfc, 0xf8, 0xab, 0xcd, 0xfd,
+				 0xf8, 0xab, 0xcd, 0xfe, 0xf8, 0xab, 0xcd, 0xff };
+	static const u8 one[] = { 0xff, 0xff, 0xff, 0xff };
+	__virtio32 out[5];
+
+	memset(out, 0xa5, sizeof(out));
+	KUNIT_EXPECT_EQ(test, balloon_pack_pfns(0x3e2af37f, 14, true, out), 4U);
+	KUNIT_EXPECT_EQ(test, memcmp(out, le, sizeof(le)), 0);
+	KUNIT_EXPECT_EQ(test, balloon_pack_pfns(0x3e2af37f, 14, false, out), 4U);
+	KUNIT_EXPECT_EQ(test, memcmp(out, be, sizeof(be)), 0);
+	KUNIT_EXPECT_EQ(test, ((u8 *)out)[16], (u8)0xa5);
+
+	memset(out, 0xa5, sizeof(out));
+	KUNIT_EXPECT_EQ(test, balloon_pack_pfns(0xffffffff, 12, true, out), 1U);
+	KUNIT_EXPECT_EQ(test, memcmp(out, one, sizeof(one)), 0);
+	KUNIT_EXPECT_EQ(test, ((u8 *)out)[4], (u8)0xa5);
+}
+
 static struct kunit_case pack_cases[] = {
 	KUNIT_CASE(tag_numbers),
 	KUNIT_CASE(tag_units),
@@ -558,6 +608,8 @@ static struct kunit_case pack_cases[] = {
 	KUNIT_CASE(entry_layout),
 	KUNIT_CASE(config_layout),
 	KUNIT_CASE(numbers_of_the_contract),
+	KUNIT_CASE(page_numbers_end),
+	KUNIT_CASE(page_numbers),
 	{}
 };
 
