@@ -258,6 +258,7 @@ struct balloon_report {
  * @wq: freezable, so that no work is about when the device is frozen
  * @acked: woken when the host returned a buffer or changed the configuration,
  *	   and when a wait is to end; no wait relies on being woken
+ * @slow: how often the host was so slow that the log says so
  * @gone_lock: protects the transition of @gone, with the reset that goes with it
  * @gone: the device died and was reset; nothing is offered to it any more
  * @state_lock: protects @running and @awake
@@ -271,6 +272,7 @@ struct balloon {
 	struct virtqueue *vqs[BALLOON_QUEUES];
 	struct workqueue_struct *wq;
 	wait_queue_head_t acked;
+	atomic_long_t slow;
 
 	struct mutex gone_lock;	/* see above */
 	bool gone;

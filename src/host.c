@@ -14,6 +14,9 @@
 /* How often a waiter looks whether the device still lives, in jiffies. */
 #define BALLOON_HOST_POLL	HZ
 
+/* From here on, in jiffies, a slow host is worth a message. */
+#define BALLOON_HOST_SLOW	(10 * HZ)
+
 /**
  * balloon_host_acked - virtqueue callback: the host returned a buffer
  * @vq: the queue
@@ -181,7 +184,8 @@ int balloon_host_wait_for(struct balloon *b, enum balloon_queue queue,
  * @queue: the caller serialises its use
  * @buffer: token
  *
- * Sleeps; takes gone_lock. A slow host is waited for without a limit.
+ * Sleeps; takes gone_lock. A slow host is waited for without a limit, with one
+ * message that says so.
  *
  * Return: 0 when the buffer is back, -ENODEV if the device died: it has been
  * reset then, and what was in flight is the guest's again.
@@ -189,9 +193,17 @@ int balloon_host_wait_for(struct balloon *b, enum balloon_queue queue,
 int balloon_host_wait(struct balloon *b, enum balloon_queue queue,
 		      const struct balloon_buffer *buffer)
 {
-	while (balloon_host_wait_for(b, queue, buffer, BALLOON_HOST_POLL))
+	unsigned long waited = 0;
+
+	while (balloon_host_wait_for(b, queue, buffer, BALLOON_HOST_POLL)) {
 		if (balloon_host_gone(b))
 			return -ENODEV;
+		waited += BALLOON_HOST_POLL;
+		if (waited == BALLOON_HOST_SLOW)
+			dev_warn(&b->vdev->dev,
+				 "the host has not answered for %d s, and is waited for (%ld times so far)\n",
+				 BALLOON_HOST_SLOW / HZ, atomic_long_inc_return(&b->slow));
+	}
 	return 0;
 }
 

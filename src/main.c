@@ -298,19 +298,20 @@ static void balloon_config_changed(struct virtio_device *vdev)
 		balloon_call(b, balloon_room(b, i)->changed);
 }
 
-#ifdef CONFIG_PM_SLEEP
-/* The workqueue is frozen by now. The memory goes back, since the device forgets it. */
-static int balloon_freeze(struct virtio_device *vdev)
+/*
+ * Before suspend, with the workqueue frozen, and before the function below the
+ * device is reset. The memory goes back, since the device forgets it.
+ */
+static int __maybe_unused balloon_freeze(struct virtio_device *vdev)
 {
 	balloon_down(vdev->priv);
 	return 0;
 }
 
-static int balloon_restore(struct virtio_device *vdev)
+static int __maybe_unused balloon_restore(struct virtio_device *vdev)
 {
 	return balloon_up(vdev->priv);
 }
-#endif
 
 /* Drops the features that the guest's configuration does not allow. */
 static int balloon_validate(struct virtio_device *vdev)
@@ -363,6 +364,7 @@ static struct virtio_driver balloon_driver = {
 	.freeze = balloon_freeze,
 	.restore = balloon_restore,
 #endif
+	BALLOON_COMPAT_RESET(balloon_freeze, balloon_restore)
 };
 
 static int __init balloon_init(void)

@@ -7,6 +7,7 @@
 #include <linux/cpuset.h>
 #include <linux/delay.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/oom.h>
 #include <linux/slab.h>
 #include <linux/vmstat.h>
@@ -37,6 +38,11 @@
 
 /* Before the ones that merely free caches of their own. */
 #define BALLOON_OOM_PRIORITY	80
+
+static unsigned int min_guest_free;
+module_param(min_guest_free, uint, 0644);
+MODULE_PARM_DESC(min_guest_free,
+		 "Available memory in MiB below which the balloon does not grow, whatever the host wants (default: 0, no floor)");
 
 /* What the next step of the work item is to wait for. */
 #define BALLOON_SIZE_DONE	(-1L)
@@ -81,6 +87,27 @@ static void balloon_size_reached(struct balloon *b)
 	size->short_of = false;
 }
 
+/* Says once that the target is not reached for now. */
+static void balloon_size_short(struct balloon *b, const char *why)
+{
+	struct balloon_size *size = &b->size;
+
+	if (size->short_of)
+		return;
+	size->short_of = true;
+	dev_info(&b->vdev->dev, "%s: balloon at %lu of %lu MiB, trying less often\n", why,
+		 size->nr_pages >> (20 - PAGE_SHIFT), size->target >> (20 - PAGE_SHIFT));
+}
+
+/* Whether the administrator wants no more taken. */
+static bool balloon_size_at_floor(void)
+{
+	unsigned long floor = READ_ONCE(min_guest_free);
+
+	return floor &&
+	       si_mem_available() < (long)(floor << (20 - PAGE_SHIFT)) + BALLOON_BATCH_PAGES;
+}
+
 /* The guest has no more pages to give: sets when to try again. */
 static void balloon_size_back_off(struct balloon *b)
 {
@@ -88,12 +115,8 @@ static void balloon_size_back_off(struct balloon *b)
 
 	size->backoff = clamp_t(unsigned long, 2 * size->backoff,
 				BALLOON_BACKOFF_MIN, BALLOON_BACKOFF_MAX);
-	if (size->backoff >= BALLOON_BACKOFF_TELL && !size->short_of) {
-		size->short_of = true;
-		dev_info(&b->vdev->dev,
-			 "the guest has no more memory to give: balloon at %lu of %lu MiB, trying less often\n",
-			 size->nr_pages >> (20 - PAGE_SHIFT), size->target >> (20 - PAGE_SHIFT));
-	}
+	if (size->backoff >= BALLOON_BACKOFF_TELL)
+		balloon_size_short(b, "the guest has no more memory to give");
 	size->retry = jiffies + size->backoff;
 	size->free_then = global_zone_page_state(NR_FREE_PAGES);
 }
@@ -144,6 +167,10 @@ static long balloon_size_step(struct balloon *b)
 	pause = balloon_size_pause(size);
 	if (pause)
 		return pause;
+	if (balloon_size_at_floor()) {
+		balloon_size_short(b, "the guest is at min_guest_free");
+		return BALLOON_BACKOFF_POLL;
+	}
 	moved = balloon_pages_inflate(b, target - size->nr_pages);
 	if (moved > 0) {
 		size->backoff = 0;

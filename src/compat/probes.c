@@ -105,6 +105,13 @@ static inline const char *probe_virtqueue_info(struct virtqueue_info *info) { re
 #line 1 "HAVE_VIRTIO_RESET_DEVICE"
 static inline void probe_reset(struct virtio_device *vdev) { virtio_reset_device(vdev); }
 
+/* A driver is told of a reset of the function below its device, by 7.3. */
+#line 1 "HAVE_RESET_PREPARE"
+static inline void *probe_reset_prepare(struct virtio_driver *driver)
+{
+	return driver->reset_prepare;
+}
+
 /*
  * Pages are allocated in bulk, from 5.13 ("mm/page_alloc: add an array-based
  * interface to the bulk page allocator"), ...

@@ -46,4 +46,14 @@ static inline void virtio_reset_device(struct virtio_device *vdev)
 }
 #endif
 
+/*
+ * Ends of struct virtio_driver that earlier kernels do not have: there, a driver is
+ * not told of a reset of the function below its device, and finds out.
+ */
+#ifdef BALLOON_HAVE_RESET_PREPARE
+#define BALLOON_COMPAT_RESET(prepare, done)	.reset_prepare = prepare, .reset_done = done,
+#else
+#define BALLOON_COMPAT_RESET(prepare, done)
+#endif
+
 #endif /* BALLOON_COMPAT_VIRTIO_H */

@@ -5,6 +5,8 @@ import os
 import random
 import time
 
+import pytest
+
 from guest import MIB
 
 SWAPPY = {'memory': 192, 'swap': 256, 'disk': 256}
@@ -253,3 +255,27 @@ def test_target_out_of_reach(borrow, shows):
     touch_all(guest, 256)
     guest.balloon(guest.memory)
     guest.wait_actual(guest.memory)
+
+
+@pytest.mark.ours
+def test_min_guest_free(borrow):
+    """An administrator's floor: what the host wants beyond it, it does not get."""
+    guest = borrow()
+    guest.load(min_guest_free=256)
+    guest.balloon(128 * MIB)
+    guest.wait_log('the guest is at min_guest_free: balloon at', timeout=30)
+    floor = guest.stats()['available-memory']
+    assert abs(floor - 256 * MIB) < 8 * MIB
+    size = guest.actual()
+    # It stays there while others use memory, and gives nothing back for it.
+    hog = guest.hog(32)
+    time.sleep(3)
+    assert guest.actual() == size
+    hog.kill()
+    # Another floor is looked at within a second or so.
+    guest.sh('echo 192 >/sys/module/virtio_balloon/parameters/min_guest_free')
+    guest.wait_for(lambda: guest.actual() < size - 32 * MIB, what='inflation to go on')
+    guest.sh('echo 0 >/sys/module/virtio_balloon/parameters/min_guest_free')
+    guest.wait_actual(128 * MIB)
+    guest.wait_log('after all')
+    assert guest.log().count('at min_guest_free') == 1
