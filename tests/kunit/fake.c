@@ -155,11 +155,13 @@ void fake_balloon_accept(struct fake_balloon *fake, enum fake_role role,
 			 const struct fake_buffer *buffer)
 {
 	unsigned long flags;
+	bool expected;
 
 	spin_lock_irqsave(&fake->lock, flags);
 	if (buffer->indirect && !fake_negotiated(fake, VIRTIO_RING_F_INDIRECT_DESC))
 		fake_breach(fake, "indirect descriptors that were not negotiated");
-	if (role != FAKE_HINT && buffer->writable != (role == FAKE_REPORT))
+	expected = role == FAKE_REPORT;
+	if (role != FAKE_HINT && buffer->writable != expected)
 		fake_breach(fake, "queue %u: a buffer that the device %s write", role,
 			    buffer->writable ? "may" : "may not");
 	switch (role) {

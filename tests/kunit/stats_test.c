@@ -68,7 +68,7 @@ static void stats_spurious(struct kunit *test)
 	for (i = 0; i < 10; i++) {
 		fake_balloon_queue_irq(fake, FAKE_STATS);
 		irq_work_sync(&fake->irq);
-		msleep(10);
+		usleep_range(5000, 10000);
 	}
 	KUNIT_EXPECT_EQ(test, memcmp(buffer->sg[0].data, before, buffer->len), 0);
 	KUNIT_EXPECT_FALSE(test, fake_balloon_pop(fake, FAKE_STATS, buffer));
