@@ -9,7 +9,7 @@ PYTEST = $(PYTHON) -m pytest -p no:cacheprovider
 DRIVER ?= ours
 ARGS ?=
 
-.PHONY: modules help demo check check-kunit check-guest check-install check-kernels \
+.PHONY: modules help demo check check-kunit check-guest check-install check-kernels check-faults \
 	trees deb lint install uninstall activate status clean
 
 modules:
@@ -30,6 +30,8 @@ help:
 	@echo 'make check-install  on each kernel of the matrix: built, installed with DKMS, booted,'
 	@echo '                  statistics; as root'
 	@echo 'make check-kernels  all of the matrix, in a matter of hours; as root'
+	@echo 'make check-faults  plant each fault of tests/faults in the driver and see it caught;'
+	@echo '                  ARGS= for their names'
 	@echo 'make deb          the Debian package virtio-balloon-dkms, into dist/'
 	@echo 'make lint         checkpatch, sparse, W=1, shellcheck and more'
 	@echo 'make install      register, build and install with DKMS; does not load it'
@@ -67,6 +69,10 @@ check-install: trees
 check-kernels: trees deb
 	tests/lab/deps build lab
 	tests/distro/check
+
+check-faults:
+	tests/lab/deps build lab kernel
+	tests/faults/run $(ARGS)
 
 deb:
 	tests/lab/deps deb
