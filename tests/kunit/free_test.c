@@ -78,7 +78,9 @@ static void hint_churn(struct kunit *test)
 	fake->features &= ~FAKE_F(REPORTING);
 	fake->queues[FAKE_HINT].hold = true;
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-	for (i = 0; i < 20; i++) {
+	fake_balloon_command(fake, ROUND);
+	FAKE_ASSERT_SOON(test, fake, fake->queues[FAKE_HINT].kicks);
+	for (i = 1; i < 20; i++) {
 		fake_balloon_command(fake, ROUND + i);
 		msleep(20);
 	}
