@@ -12,12 +12,8 @@
 
 static int dead_init(struct kunit *test)
 {
-	struct fake_balloon *fake = fake_balloon_create(test, FAKE_MODERN | FAKE_F(MUST_TELL_HOST) |
-							FAKE_F(STATS_VQ) |
-							FAKE_F(FREE_PAGE_HINT));
-
-	test->priv = fake;
-	return fake ? 0 : -ENOMEM;
+	return fake_balloon_init(test, FAKE_MODERN | FAKE_F(MUST_TELL_HOST) | FAKE_F(STATS_VQ) |
+				 FAKE_F(FREE_PAGE_HINT));
 }
 
 /* Returns an id that is no buffer's: the kernel then takes the queue for broken. */
@@ -53,6 +49,20 @@ static const struct {
 	{ "returns what it never had", dead_break, true },
 };
 
+/* Plugs it in, alive again, and has it take SIZE. */
+static void dead_plug(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+
+	fake->vanished = false;
+	fake->queues[FAKE_INFLATE].hold = false;
+	fake->queues[FAKE_DEFLATE].hold = false;
+	fake_balloon_target(fake, SIZE);
+	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+	FAKE_ASSERT_SOON(test, fake, fake->nr_owned == SIZE);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
+}
+
 /* Plugs it in, kills it while it has the @role queue's buffer, and unplugs it. */
 static void dead_waiting(struct kunit *test, enum fake_role role)
 {
@@ -64,13 +74,7 @@ static void dead_waiting(struct kunit *test, enum fake_role role)
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	for (i = 0; i < ARRAY_SIZE(deaths); i++) {
 		kunit_info(test, "a device that %s\n", deaths[i].name);
-		fake_balloon_target(fake, SIZE);
-		fake->vanished = false;
-		fake->queues[FAKE_INFLATE].hold = false;
-		fake->queues[FAKE_DEFLATE].hold = false;
-		KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-		FAKE_ASSERT_SOON(test, fake, fake->nr_owned == SIZE);
-		FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
+		dead_plug(test);
 		fake_balloon_hold(fake, role, true);
 		fake_balloon_target(fake, role == FAKE_INFLATE ? 2 * SIZE : 0);
 		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, role, buffer));
@@ -105,12 +109,7 @@ static void dead_idle(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(deaths); i++) {
 		kunit_info(test, "a device that %s\n", deaths[i].name);
-		fake->vanished = false;
-		fake_balloon_target(fake, SIZE);
-		fake->queues[FAKE_INFLATE].hold = false;
-		fake->queues[FAKE_DEFLATE].hold = false;
-		KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-		FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
+		dead_plug(test);
 		deaths[i].die(fake, FAKE_INFLATE);
 		fake_balloon_unplug(fake);
 		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
@@ -123,9 +122,7 @@ static void dead_suspend(struct kunit *test)
 	struct fake_balloon *fake = test->priv;
 	unsigned long total = totalram_pages();
 
-	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-	fake_balloon_target(fake, SIZE);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
+	dead_plug(test);
 	fake_balloon_forget(fake);
 	KUNIT_EXPECT_EQ(test, virtio_device_freeze(&fake->vdev), 0);
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
@@ -139,9 +136,7 @@ static void dead_configuration(struct kunit *test)
 	struct fake_balloon *fake = test->priv;
 	unsigned long total = totalram_pages();
 
-	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-	fake_balloon_target(fake, SIZE);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
+	dead_plug(test);
 	fake_balloon_vanish(fake);
 	fake_balloon_config_irq(fake);
 	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total);

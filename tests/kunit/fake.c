@@ -280,6 +280,23 @@ void fake_balloon_push(struct fake_balloon *fake, enum fake_role role, u32 id, u
 }
 
 /**
+ * fake_balloon_answer - do with a buffer as a host does, and return it
+ * @fake: the device
+ * @role: of the queue
+ * @buffer: that was taken from it
+ * @len: bytes that the device claims to have written
+ *
+ * Any context; takes fake->lock.
+ */
+void fake_balloon_answer(struct fake_balloon *fake, enum fake_role role,
+			 const struct fake_buffer *buffer, u32 len)
+{
+	fake_balloon_accept(fake, role, buffer);
+	fake_balloon_push(fake, role, buffer->head, len);
+	fake_balloon_queue_irq(fake, role);
+}
+
+/**
  * fake_balloon_queue_irq - interrupt the driver for a queue
  * @fake: the device
  * @role: of the queue
@@ -755,26 +772,25 @@ static void fake_release(struct device *dev)
 }
 
 /**
- * fake_balloon_create - make a device that is not plugged in
- * @test: that it is for
+ * fake_balloon_init - the init of a suite: a device that is not plugged in
+ * @test: whose test->priv it becomes; undone by fake_balloon_exit()
  * @features: that it offers, bits as a mask
  *
  * Sleeps. What the test wants of it is set before fake_balloon_plug().
  *
- * Return: the device, to be undone with fake_balloon_destroy(); NULL if there
- * is none.
+ * Return: 0, or -ENOMEM.
  */
-struct fake_balloon *fake_balloon_create(struct kunit *test, u64 features)
+int fake_balloon_init(struct kunit *test, u64 features)
 {
 	struct fake_balloon *fake = kzalloc(sizeof(*fake), GFP_KERNEL);
 
 	if (!fake)
-		return NULL;
+		return -ENOMEM;
 	/* Without the owner: some kernels run suites before a module is in sysfs. */
 	fake->root = __root_device_register("fake-balloon", NULL);
 	if (IS_ERR(fake->root)) {
 		kfree(fake);
-		return NULL;
+		return -ENOMEM;
 	}
 	fake->features = features;
 	fake->config_len = sizeof(fake->config);
@@ -784,7 +800,8 @@ struct fake_balloon *fake_balloon_create(struct kunit *test, u64 features)
 	init_irq_work(&fake->irq, fake_irq);
 	init_waitqueue_head(&fake->changed);
 	init_completion(&fake->released);
-	return fake;
+	test->priv = fake;
+	return 0;
 }
 
 /**
@@ -849,15 +866,8 @@ void fake_balloon_unplug(struct fake_balloon *fake)
 	fake->plugged = false;
 }
 
-/**
- * fake_balloon_destroy - undo fake_balloon_create()
- * @fake: the device
- *
- * Sleeps.
- *
- * Return: breaches of the specification that it saw; the log says which.
- */
-unsigned int fake_balloon_destroy(struct fake_balloon *fake)
+/* Returns how many breaches of the specification it saw; the log says which. */
+static unsigned int fake_destroy(struct fake_balloon *fake)
 {
 	unsigned int breaches;
 
@@ -886,5 +896,5 @@ void fake_balloon_exit(struct kunit *test)
 	/* The test may have ended with buffers that nobody returns any more. */
 	if (READ_ONCE(test->status) == KUNIT_FAILURE)
 		fake_balloon_forget(fake);
-	KUNIT_EXPECT_EQ(test, fake_balloon_destroy(fake), 0U);
+	KUNIT_EXPECT_EQ(test, fake_destroy(fake), 0U);
 }

@@ -16,7 +16,6 @@
 #include <linux/completion.h>
 #include <linux/device.h>
 #include <linux/irq_work.h>
-#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/virtio.h>
 #include <linux/virtio_balloon.h>
@@ -164,10 +163,9 @@ struct fake_balloon {
 	bool plugged;
 };
 
-struct fake_balloon *fake_balloon_create(struct kunit *test, u64 features);
+int fake_balloon_init(struct kunit *test, u64 features);
 int fake_balloon_plug(struct fake_balloon *fake);
 void fake_balloon_unplug(struct fake_balloon *fake);
-unsigned int fake_balloon_destroy(struct fake_balloon *fake);
 void fake_balloon_exit(struct kunit *test);
 bool fake_balloon_bound(struct fake_balloon *fake);
 
@@ -180,6 +178,8 @@ bool fake_balloon_pop(struct fake_balloon *fake, enum fake_role role, struct fak
 void fake_balloon_accept(struct fake_balloon *fake, enum fake_role role,
 			 const struct fake_buffer *buffer);
 void fake_balloon_push(struct fake_balloon *fake, enum fake_role role, u32 id, u32 len);
+void fake_balloon_answer(struct fake_balloon *fake, enum fake_role role,
+			 const struct fake_buffer *buffer, u32 len);
 void fake_balloon_ask(struct fake_balloon *fake);
 void fake_balloon_queue_irq(struct fake_balloon *fake, enum fake_role role);
 void fake_balloon_hold(struct fake_balloon *fake, enum fake_role role, bool hold);

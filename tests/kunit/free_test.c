@@ -18,8 +18,7 @@
 
 static int free_init(struct kunit *test)
 {
-	test->priv = fake_balloon_create(test, FEATURES);
-	return test->priv ? 0 : -ENOMEM;
+	return fake_balloon_init(test, FEATURES);
 }
 
 static unsigned long free_bytes(void)
@@ -167,9 +166,7 @@ static void report_waits(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_balloon_bound(fake));
 	for (i = 0; i < buffer->nents; i++)
 		KUNIT_EXPECT_EQ(test, page_count(virt_to_page(buffer->sg[i].data)), 0);
-	fake_balloon_accept(fake, FAKE_REPORT, buffer);
-	fake_balloon_push(fake, FAKE_REPORT, buffer->head, 0);
-	fake_balloon_queue_irq(fake, FAKE_REPORT);
+	fake_balloon_answer(fake, FAKE_REPORT, buffer, 0);
 	fake_balloon_hold(fake, FAKE_REPORT, false);
 	FAKE_EXPECT_SOON(test, fake, fake->queues[FAKE_REPORT].buffers > 1);
 }

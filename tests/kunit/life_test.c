@@ -17,8 +17,7 @@
 
 static int life_init(struct kunit *test)
 {
-	test->priv = fake_balloon_create(test, FAKE_MODERN | ALL_FEATURES);
-	return test->priv ? 0 : -ENOMEM;
+	return fake_balloon_init(test, FAKE_MODERN | ALL_FEATURES);
 }
 
 /* F1 F2 F3 F5 I3 I4 V1: everything that a host can offer is taken, and works. */
@@ -90,12 +89,13 @@ static void life_unknown_features(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->vdev.features, FAKE_MODERN | ALL_FEATURES);
 }
 
+static const enum fake_step steps[] = {
+	FAKE_FAIL_FEATURES, FAKE_FAIL_QUEUES, FAKE_FAIL_STATS,
+};
+
 /* I6: where it cannot work it says FAILED, and leaves nothing behind. */
 static void life_probe_fails(struct kunit *test)
 {
-	static const enum fake_step steps[] = {
-		FAKE_FAIL_FEATURES, FAKE_FAIL_QUEUES, FAKE_FAIL_STATS,
-	};
 	struct fake_balloon *fake = test->priv;
 	unsigned int i, role;
 
@@ -162,9 +162,6 @@ static void life_suspend(struct kunit *test)
 /* I6: a guest that cannot have its balloon back goes on without it. */
 static void life_restore_fails(struct kunit *test)
 {
-	static const enum fake_step steps[] = {
-		FAKE_FAIL_FEATURES, FAKE_FAIL_QUEUES, FAKE_FAIL_STATS,
-	};
 	struct fake_balloon *fake = test->priv;
 	unsigned long total = totalram_pages();
 	unsigned int i;

@@ -13,16 +13,11 @@
 
 static int size_init(struct kunit *test)
 {
-	struct fake_balloon *fake = fake_balloon_create(test, FAKE_MODERN |
-							FAKE_F(MUST_TELL_HOST));
+	int err = fake_balloon_init(test, FAKE_MODERN | FAKE_F(MUST_TELL_HOST));
 
-	test->priv = fake;
-	if (!fake)
-		return -ENOMEM;
-	if (fake_balloon_plug(fake) || !fake_balloon_bound(fake)) {
-		fake_balloon_destroy(fake);
-		return -ENODEV;
-	}
+	/* The exit undoes what there is, in any case. */
+	if (err || fake_balloon_plug(test->priv) || !fake_balloon_bound(test->priv))
+		return err ?: -ENODEV;
 	return 0;
 }
 
@@ -82,9 +77,7 @@ static void size_inflate_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), 0);
 	KUNIT_EXPECT_TRUE(test, fake_balloon_bound(fake));
 	KUNIT_EXPECT_EQ(test, fake->resets, 1U);
-	fake_balloon_accept(fake, FAKE_INFLATE, buffer);
-	fake_balloon_push(fake, FAKE_INFLATE, buffer->head, 0);
-	fake_balloon_queue_irq(fake, FAKE_INFLATE);
+	fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
 	FAKE_EXPECT_SOON(test, fake, reached(fake, 100));
 	fake_balloon_hold(fake, FAKE_INFLATE, false);
 }
@@ -106,9 +99,7 @@ static void size_deflate_waits(struct kunit *test)
 	msleep(2500);
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
 	/* Notices if they have been freed: that poisons them. */
-	fake_balloon_accept(fake, FAKE_DEFLATE, buffer);
-	fake_balloon_push(fake, FAKE_DEFLATE, buffer->head, 0);
-	fake_balloon_queue_irq(fake, FAKE_DEFLATE);
+	fake_balloon_answer(fake, FAKE_DEFLATE, buffer, 0);
 	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE - 100));
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE + 100);
 	fake_balloon_hold(fake, FAKE_DEFLATE, false);
@@ -127,9 +118,7 @@ static void size_turns_round(struct kunit *test)
 	fake_balloon_target(fake, 0);
 	msleep(300);
 	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_DEFLATE].buffers, 0U);
-	fake_balloon_accept(fake, FAKE_INFLATE, buffer);
-	fake_balloon_push(fake, FAKE_INFLATE, buffer->head, 0);
-	fake_balloon_queue_irq(fake, FAKE_INFLATE);
+	fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
 	FAKE_EXPECT_SOON(test, fake, fake->queues[FAKE_DEFLATE].buffers && reached(fake, 0));
 	fake_balloon_hold(fake, FAKE_INFLATE, false);
 }
@@ -147,9 +136,7 @@ static void size_used_length(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
 		fake_balloon_target(fake, 10 * (i + 1));
 		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
-		fake_balloon_accept(fake, FAKE_INFLATE, buffer);
-		fake_balloon_push(fake, FAKE_INFLATE, buffer->head, lengths[i]);
-		fake_balloon_queue_irq(fake, FAKE_INFLATE);
+		fake_balloon_answer(fake, FAKE_INFLATE, buffer, lengths[i]);
 		FAKE_EXPECT_SOON(test, fake, reached(fake, 10 * (i + 1)));
 	}
 	fake_balloon_hold(fake, FAKE_INFLATE, false);

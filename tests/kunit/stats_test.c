@@ -9,10 +9,7 @@
 
 static int stats_init(struct kunit *test)
 {
-	struct fake_balloon *fake = fake_balloon_create(test, FAKE_MODERN | FAKE_F(STATS_VQ));
-
-	test->priv = fake;
-	return fake ? 0 : -ENOMEM;
+	return fake_balloon_init(test, FAKE_MODERN | FAKE_F(STATS_VQ));
 }
 
 /* S1 I4: the first report comes by itself, once the device runs. */
