@@ -39,7 +39,9 @@ SPLAT = re.compile(
     | hard\ LOCKUP | rcu.*detected\ stall | \bOops\b
     | scheduling\ while\ atomic | sleeping\ function''', re.VERBOSE)
 OOM_BEGIN = re.compile(r'invoked oom-killer')
-OOM_END = re.compile(r'(?:Out of memory|Memory cgroup out of memory): Killed')
+OOM_END = re.compile(
+    r'(?:Out of memory|Memory cgroup out of memory): Killed(?: process (\d+))?')
+NO_PAGE = re.compile(r'page allocation failure: order:0')
 
 
 class GuestError(AssertionError):
@@ -75,17 +77,28 @@ def find_splats(log):
     """Lines of a console log that no healthy kernel prints.
 
     An OOM kill, which a test may well have wanted, comes with a call trace
-    too: that one line is let pass within a complete report of one.
+    too: that one line is let pass within a complete report of one. So it is
+    where the victim, on its way out, was then refused a page.
     """
     lines = log.splitlines()
     legal = set()
-    begin = None
+    victims = set()
+    begin = refused = None
     for i, line in enumerate(lines):
         if OOM_BEGIN.search(line):
             begin = i
-        elif OOM_END.search(line) and begin is not None:
+        elif (end := OOM_END.search(line)) and begin is not None:
             legal.update(j for j in range(begin, i) if 'Call Trace' in lines[j])
+            victims.add(end[1])
             begin = None
+        elif NO_PAGE.search(line):
+            refused = set()
+        elif refused is not None and (pid := re.search(r'PID: (\d+)', line)):
+            refused = {pid[1]} & victims
+        elif refused is not None and 'Call Trace' in line:
+            if refused:
+                legal.add(i)
+            refused = None
     return [line for i, line in enumerate(lines)
             if i not in legal and SPLAT.search(line)]
 

@@ -50,6 +50,14 @@ def test_find_splats():
     # An OOM report hides nothing but its own trace, and only when complete.
     assert find_splats(oom.replace('Call', 'BUG: x\nCall')) == ['[ 1.0] BUG: x']
     assert len(find_splats(oom.replace('Out of', 'out of'))) == 1
+    # The victim may be refused a page, nobody else.
+    refused = ('[ 3.0] hog: page allocation failure: order:0, mode:0x1\n'
+               '[ 3.0] CPU: 0 PID: 1 Comm: hog Not tainted\n'
+               '[ 3.0] Call Trace:\n')
+    assert find_splats(oom + refused) == []
+    assert len(find_splats(refused)) == 1
+    assert len(find_splats(oom + refused.replace('PID: 1 ', 'PID: 2 '))) == 1
+    assert len(find_splats(oom + refused + '[ 3.0] Call Trace:\n')) == 1
     assert find_splats('INFO: task a:1 blocked for more than 60 seconds.\n')
 
 
