@@ -151,6 +151,7 @@ struct balloon_batch {
  * @target: pages of the guest that the host wanted last
  * @backoff: jiffies between attempts to inflate; 0 while they succeed
  * @retry: not before this time in jiffies
+ * @pace: jiffies between batches to inflate; shrinks to 0, at once but for an OOM
  * @free_then: free pages of the guest when the last attempt failed
  * @short_of: the log says that the target cannot be reached
  * @hold_until: after an OOM, inflation pauses until this time in jiffies; 0 for
@@ -170,6 +171,7 @@ struct balloon_size {
 	unsigned long target;
 	unsigned long backoff;
 	unsigned long retry;
+	unsigned long pace;
 	unsigned long free_then;
 	bool short_of;
 	unsigned long hold_until;

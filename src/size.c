@@ -33,6 +33,9 @@
 /* After an OOM, pages are not taken from the guest for so long, in jiffies. */
 #define BALLOON_OOM_PAUSE	(5 * HZ)
 
+/* And then in single batches at first, with so much time in between, in jiffies. */
+#define BALLOON_OOM_PACE	(HZ / 2)
+
 /* An OOM gives back this share of the balloon, but not less than a batch. */
 #define BALLOON_OOM_SHARE	16
 
@@ -126,8 +129,10 @@ static unsigned long balloon_size_pause(struct balloon_size *size)
 {
 	unsigned long hold = READ_ONCE(size->hold_until);
 
-	if (hold && time_before(jiffies, hold))
+	if (hold && time_before(jiffies, hold)) {
+		size->pace = BALLOON_OOM_PACE;
 		return hold - jiffies;
+	}
 	/* Over: forget it, before jiffies have wrapped. */
 	cmpxchg(&size->hold_until, hold, 0);
 	if (!size->backoff || time_after_eq(jiffies, size->retry))
@@ -174,7 +179,8 @@ static long balloon_size_step(struct balloon *b)
 	moved = balloon_pages_inflate(b, target - size->nr_pages);
 	if (moved > 0) {
 		size->backoff = 0;
-		return 0;
+		size->pace = size->pace * 7 / 8;
+		return size->pace;
 	}
 	if (moved == -ENOMEM)
 		balloon_size_back_off(b);

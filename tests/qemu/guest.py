@@ -419,6 +419,11 @@ class Guest:
         return int(self.try_sh(
             f'grep -c " {function} <-" /sys/kernel/tracing/trace')[1])
 
+    def trace_times(self, function):
+        """When it has been called since, in the guest's seconds."""
+        return [float(time) for time in re.findall(
+            rf' (\d+\.\d+): {function} <-', self.sh('cat /sys/kernel/tracing/trace'))]
+
     # --- the balloon, as the host sees it ----------------------------------
 
     def balloon(self, size):

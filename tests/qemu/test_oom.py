@@ -4,6 +4,8 @@
 import re
 import time
 
+import pytest
+
 from guest import MIB
 
 TARGET = 128 * MIB
@@ -54,6 +56,23 @@ def test_the_balloon_gives(boot, shows):
     guest.unload()
     hog.verify()
     assert guest.actual() == guest.memory
+
+
+@pytest.mark.ours
+def test_inflation_is_resumed_gently(boot):
+    guest = inflated(boot, True)
+    # Once for each batch of pages that leaves the balloon, or joins it.
+    guest.trace('balloon_page_list_dequeue', 'balloon_page_list_enqueue')
+    guest.hog(HOG).kill()
+    assert guest.actual() > TARGET
+    guest.wait_actual(TARGET)
+    oom = guest.trace_times('balloon_page_list_dequeue')[-1]
+    grows = [t for t in guest.trace_times('balloon_page_list_enqueue') if t > oom]
+    assert len(grows) > 16
+    # First a pause, then small steps that follow one another ever sooner.
+    assert grows[0] - oom > 4.5
+    assert grows[1] - grows[0] > 0.4
+    assert grows[15] - grows[0] > 2
 
 
 def test_the_process_gives(boot):
