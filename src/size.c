@@ -165,8 +165,11 @@ static long balloon_size_step(struct balloon *b)
 
 	if (target < size->nr_pages) {
 		moved = balloon_pages_deflate(b, size->nr_pages - target);
+		/* A dead device gives them back as well. */
+		if (moved > 0 || moved == -ENODEV)
+			return 0;
 		/* What is left has been isolated by mm, for a moment. */
-		return moved > 0 ? 0 : BALLOON_BACKOFF_MIN;
+		return BALLOON_BACKOFF_MIN;
 	}
 
 	pause = balloon_size_pause(size);

@@ -4,20 +4,45 @@
 import pytest
 
 from guest import MIB
+from test_hint import begin_migration, cancel_migration
 
 SIZE = 256 * MIB
 PATIENCE = 20           # seconds, of the ten or so that it may take
-RESET = '$(readlink -f /sys/bus/virtio/drivers/virtio_balloon/virtio*/..)/reset'
+DEVICE = '$(readlink -f /sys/bus/virtio/drivers/virtio_balloon/virtio*/..)'
+RESET = f'{DEVICE}/reset'
+REMOVE = f'{DEVICE}/remove'
+# A root port's Slot Control, in words, and what switches the slot off.
+SLOT_CONTROL, OFF = 0x6c // 2, r'\361\007'
 SURVIVES = 'goes on when the device dies'
 
 
 @pytest.fixture
-def guest(boot):
-    """With a device that can be reset by itself, a PCI Express one."""
-    guest = boot(balloon={'bus': 'port0'}, ports=1)
-    guest.total = guest.meminfo()['MemTotal']
-    guest.load()
-    return guest
+def start(boot):
+    """A guest whose device can be reset by itself, and pulled: a PCI Express one."""
+    def start(incoming=None, **balloon):
+        # Or the port has no slot to switch off.
+        guest = boot(balloon={'bus': 'port0', **balloon}, ports=1, incoming=incoming, qemu_args=[
+            '-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'])
+        if incoming:
+            return guest
+        guest.total = guest.meminfo()['MemTotal']
+        guest.load()
+        return guest
+    return start
+
+
+@pytest.fixture
+def guest(start):
+    return start()
+
+
+def pull(guest):
+    """Take the device out of its slot; nobody is asked, and no driver told."""
+    guest.sh(f"printf '{OFF}' | "
+             f'dd of={DEVICE}/../config bs=2 seek={SLOT_CONTROL} conv=notrunc')
+    port = next(device for device in guest.qmp.cmd('query-pci')[0]['devices']
+                if device['qdev_id'] == 'port0')
+    assert port['pci_bridge']['devices'] == []
 
 
 def is_told(guest):
@@ -25,9 +50,13 @@ def is_told(guest):
     return guest.lab.driver == 'ours' and guest.lab.kernel() >= (7, 3)
 
 
-def check_removal(guest, shows):
-    """The driver can be unloaded, and hands all memory back; the stock one hangs."""
-    guest.sh('rmmod virtio_balloon >/tmp/rmmod 2>&1 & echo $! >/tmp/pid')
+def check_removal(guest, shows, remove=''):
+    """The driver can be unloaded, and hands all memory back; the stock one hangs.
+
+    remove      a file that has the kernel remove the device first"""
+    if remove:
+        remove = f'echo 1 >{remove}; '
+    guest.sh(f"sh -c '{remove}exec rmmod virtio_balloon' >/tmp/rmmod 2>&1 & echo $! >/tmp/pid")
     if guest.lab.driver == 'stock':
         with pytest.raises(AssertionError):
             guest.wait_for(lambda: guest.try_sh('test -d /proc/$(cat /tmp/pid)')[0],
@@ -78,3 +107,45 @@ def test_reset_while_inflating(guest, shows):
     if check_removal(guest, shows):
         guest.load()
         guest.wait_actual(SIZE)
+
+
+EVERYTHING = {'free-page-reporting': True, 'free-page-hint': True}
+
+
+def inflating(guest, start):
+    guest.balloon(SIZE // 2)
+    guest.wait_for(lambda: guest.actual() < SIZE - 16 * MIB, what='inflation')
+
+
+def reporting(guest, start):
+    guest.trace('page_reporting_process')
+    guest.hog(96).kill()
+    guest.wait_for(lambda: guest.traced('page_reporting_process'), what='reporting')
+
+
+def hinting(guest, start):
+    free = guest.meminfo()['MemFree']
+    target = start(incoming=guest, **EVERYTHING)
+    begin_migration(guest, target)
+    guest.wait_for(lambda: guest.meminfo()['MemFree'] < free - 16 * MIB, what='hinting')
+    return target
+
+
+@pytest.mark.parametrize('busy', [inflating, reporting, hinting], ids=lambda busy: busy.__name__)
+def test_pulled(start, busy, shows):
+    guest = start(**EVERYTHING)
+    guest.balloon(SIZE)
+    guest.wait_actual(SIZE)
+    hog = guest.hog(64)
+    target = busy(guest, start)
+    pull(guest)
+    if busy is inflating and guest.lab.driver == 'ours':
+        # Found out without anybody asking, since it waits for the device.
+        guest.wait_log('the device died', PATIENCE)
+        guest.wait_for(lambda: guest.meminfo()['MemTotal'] == guest.total, PATIENCE)
+    if check_removal(guest, shows, REMOVE):
+        hog.verify()
+        guest.hog(160).verify()
+        hog.verify()
+    if target:
+        cancel_migration(guest, target)
