@@ -309,6 +309,9 @@ class Guest:
             if line == b'again':
                 self._request(ident, cmd)
                 continue
+            # While it wakes up, a guest may echo what was to nudge it.
+            if not line.strip():
+                continue
             try:
                 found, code, length = line.split()
             except ValueError:
