@@ -100,6 +100,19 @@ static void dead_deflating(struct kunit *test)
 	dead_waiting(test, FAKE_DEFLATE);
 }
 
+/* A large balloon comes back as one, not bit by bit. */
+static void dead_large(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+
+	dead_plug(test);
+	fake_balloon_target(fake, 15 * SIZE);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == 15 * SIZE);
+	fake_balloon_need_reset(fake);
+	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total);
+}
+
 /* Nobody waits for it: found out when it is removed, at the latest. */
 static void dead_idle(struct kunit *test)
 {
@@ -145,6 +158,7 @@ static void dead_configuration(struct kunit *test)
 static struct kunit_case dead_cases[] = {
 	KUNIT_CASE(dead_inflating),
 	KUNIT_CASE(dead_deflating),
+	KUNIT_CASE(dead_large),
 	KUNIT_CASE(dead_idle),
 	KUNIT_CASE(dead_suspend),
 	KUNIT_CASE(dead_configuration),

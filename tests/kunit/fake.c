@@ -11,6 +11,11 @@
 /* The driver's, with more than this hosts skip a buffer. */
 #define FAKE_MAX_PFNS	256
 
+/* The one case that is to run; KUNIT_ONLY sets it. */
+#ifndef FAKE_ONLY
+#define FAKE_ONLY	""
+#endif
+
 /* What the host leaves in a page that is its own. */
 #define FAKE_PATTERN	0x5a5a5a5a
 
@@ -782,8 +787,12 @@ static void fake_release(struct device *dev)
  */
 int fake_balloon_init(struct kunit *test, u64 features)
 {
-	struct fake_balloon *fake = kzalloc(sizeof(*fake), GFP_KERNEL);
+	struct fake_balloon *fake;
 
+	if (strcmp(FAKE_ONLY, "") && strcmp(FAKE_ONLY, test->name))
+		kunit_skip(test, "only %s", FAKE_ONLY);
+
+	fake = kzalloc(sizeof(*fake), GFP_KERNEL);
 	if (!fake)
 		return -ENOMEM;
 	/* Without the owner: some kernels run suites before a module is in sysfs. */

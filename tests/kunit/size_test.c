@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 
 #include "fake.h"
+#include "log.h"
 #include "suites.h"
 
 #define SIZE	3000	/* pages of 4 KiB */
@@ -79,6 +80,48 @@ static void size_inflate_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->resets, 1U);
 	fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
 	FAKE_EXPECT_SOON(test, fake, reached(fake, 100));
+	fake_balloon_hold(fake, FAKE_INFLATE, false);
+}
+
+/* A host that is merely slow is waited for, with a word about it, and one alone. */
+static void size_slow_host(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	log_watch("has not answered for 10 s");
+	fake_balloon_hold(fake, FAKE_INFLATE, true);
+	fake_balloon_target(fake, 100);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
+	FAKE_EXPECT_SOON(test, fake, log_count());
+	/* Longer than from one look at the device to the next. */
+	msleep(2500);
+	KUNIT_EXPECT_EQ(test, log_count(), 1U);
+	log_unwatch();
+	fake_balloon_hold(fake, FAKE_INFLATE, false);
+	fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
+	FAKE_EXPECT_SOON(test, fake, reached(fake, 100));
+}
+
+/* D11: more than any guest has is wanted; the host hears of some of it at a time. */
+static void size_absurd_target(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	fake_balloon_hold(fake, FAKE_INFLATE, true);
+	fake_balloon_target(fake, U32_MAX);
+	for (i = 1; i <= 3; i++) {
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
+		KUNIT_EXPECT_EQ(test, buffer->len, 1024U);
+		if (i == 3)
+			fake_balloon_target(fake, 5);
+		fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
+	}
+	FAKE_EXPECT_SOON(test, fake, reached(fake, 5));
 	fake_balloon_hold(fake, FAKE_INFLATE, false);
 }
 
@@ -186,6 +229,8 @@ static struct kunit_case size_cases[] = {
 	KUNIT_CASE(size_follows_target),
 	KUNIT_CASE(size_churn),
 	KUNIT_CASE(size_inflate_waits),
+	KUNIT_CASE(size_slow_host),
+	KUNIT_CASE(size_absurd_target),
 	KUNIT_CASE(size_deflate_waits),
 	KUNIT_CASE(size_turns_round),
 	KUNIT_CASE(size_used_length),
