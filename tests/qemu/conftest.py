@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from guest import GuestError, start_guest
-from lab import TOP, make_lab
+from lab import TOP, has_option, make_lab
 from qmp import QMPError
 
 
@@ -24,14 +24,22 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line(
         'markers', 'ours: about something that the stock driver does not have')
+    config.addinivalue_line(
+        'markers', 'option(name): asks for a kernel of ours that was made with it')
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.getoption('driver') != 'stock':
-        return
-    ours = [item for item in items if item.get_closest_marker('ours')]
-    config.hook.pytest_deselected(items=ours)
-    items[:] = [item for item in items if item not in ours]
+    kernel = config.getoption('kernel')
+
+    def cannot(item):
+        option = item.get_closest_marker('option')
+        if option and not (kernel and has_option(kernel, *option.args)):
+            return True
+        return config.getoption('driver') == 'stock' and item.get_closest_marker('ours')
+
+    others = [item for item in items if cannot(item)]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
 
 
 @pytest.fixture(scope='session')
@@ -136,13 +144,23 @@ def borrow(lab, kept, request, tmp_path_factory):
                 guest.close()
 
 
+def teller(record_property, table):
+    def tell(row, value):
+        value = {True: 'yes', False: 'no'}.get(value, value)
+        record_property(table, f'{row}={value}')
+    return tell
+
+
 @pytest.fixture
 def shows(record_property):
     """Say what a test found out about a feature, for a table of kernels."""
-    def say(feature, value):
-        value = {True: 'yes', False: 'no'}.get(value, value)
-        record_property('shows', f'{feature}={value}')
-    return say
+    return teller(record_property, 'shows')
+
+
+@pytest.fixture
+def survives(record_property):
+    """Say whether the driver came through it when something went wrong, for another."""
+    return teller(record_property, 'survives')
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -62,6 +62,7 @@ class Lab:
     release: str                # of the kernel, as uname -r says
     driver: str                 # 'ours' or 'stock'
     append: str = 'rootfstype=ramfs'    # kernel parameters
+    reserve: int = 0            # MiB that the kernel takes beyond what others do
     boot_timeout: float = BOOT_TIMEOUT
 
     def kernel(self):
@@ -71,6 +72,28 @@ class Lab:
     def has_pressure(self):
         """Whether the driver sends the six statistics of memory pressure."""
         return self.driver == 'ours' or self.kernel() >= (6, 12)
+
+    def poisons(self):
+        """Whether page_poison=1 has free pages keep their value.
+
+        Debian's 5.10 has them overwritten, but does not look at them again."""
+        return self.kernel() >= (5, 11)
+
+    def reports_asleep(self):
+        """Whether the driver lets mm report free pages on queues that are gone.
+
+        Stock drivers do, before 7.3; whether such a guest survives is luck."""
+        return self.driver == 'stock' and self.kernel() < (7, 3)
+
+    def asks_the_driver(self, no_soft_reset):
+        """Whether the driver is to give all back before a PCI Express device sleeps.
+
+        Not where the device says that it keeps its state; that is read since 6.12."""
+        return not (no_soft_reset and self.kernel() >= (6, 12))
+
+    def tells_of_reset(self):
+        """Whether the driver hears of a reset of the function below its device."""
+        return self.driver == 'ours' and self.kernel() >= (7, 3)
 
 
 def find_splats(log):
@@ -116,8 +139,8 @@ def _die_with_parent():
 class Guest:
     """One QEMU process.
 
-    memory, swap, disk  MiB; swap (vda, switched on) and disk (the next,
-                        ext4) are sparse files
+    memory, swap, disk  MiB, without what the lab reserves; swap (vda, switched on)
+                        and disk (the next, ext4) are sparse files
     disks               of another guest, as it left them
     balloon             properties of the balloon device; None: no balloon
     ports               root ports "port0"... to hot-plug into (q35 only)
@@ -164,7 +187,7 @@ class Guest:
         args = [
             lab.qemu, '-nodefaults', '-no-user-config', '-display', 'none',
             '-machine', machine, '-accel', accel,
-            '-m', f'{memory}M', '-smp', str(cpus),
+            '-m', f'{memory + lab.reserve}M', '-smp', str(cpus),
             '-kernel', lab.bzimage if bzimage else lab.vmlinux,
             '-initrd', lab.initramfs,
             '-append', f'{KERNEL_ARGS} {lab.append} {append}',
@@ -337,12 +360,6 @@ class Guest:
     def read(self, path):
         return self.sh(f'cat {shlex.quote(path)}').strip()
 
-    def poisons(self):
-        """Whether page_poison=1 has free pages keep their value.
-
-        Debian's 5.10 has them overwritten, but does not look at them again."""
-        return self.lab.kernel() >= (5, 11)
-
     def _table(self, path):
         return [line.split() for line in self.sh(f'cat {path}').splitlines()]
 
@@ -431,10 +448,10 @@ class Guest:
 
     def balloon(self, size):
         """Set the target: the guest is to be left with this many bytes."""
-        self.qmp.cmd('balloon', value=size)
+        self.qmp.cmd('balloon', value=size + self.lab.reserve * MIB)
 
     def actual(self):
-        return self.qmp.cmd('query-balloon')['actual']
+        return self.qmp.cmd('query-balloon')['actual'] - self.lab.reserve * MIB
 
     def wait_actual(self, size, timeout=TIMEOUT):
         self.wait_for(lambda: self.actual() == size, timeout,
@@ -524,6 +541,16 @@ class Guest:
         splats = self.splats()
         if splats:
             self.fail('on the console:\n' + '\n'.join(splats))
+
+    def check_leaks(self):
+        """Fail if memory is referred to by nothing, where the kernel can tell."""
+        if self.try_sh('test -w /sys/kernel/debug/kmemleak')[0]:
+            return
+        # An object counts as leaked once it is five seconds old.
+        leaks = self.sh('cd /sys/kernel/debug; sleep 6; echo scan >kmemleak; '
+                        'echo scan >kmemleak; cat kmemleak', 300)
+        if leaks:
+            self.fail(f'kmemleak:\n{leaks}')
 
     def wait_exit(self, timeout=TIMEOUT):
         """Wait for QEMU to end because the guest has switched itself off."""

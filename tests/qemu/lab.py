@@ -9,6 +9,8 @@ import subprocess
 from guest import Lab
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
+# What they take of a guest's memory, in MiB, more than enough.
+SANITISERS = 192
 LAB = TOP / 'tests' / 'lab'
 
 
@@ -34,16 +36,25 @@ def uncompressed(bzimage, path):
     return path
 
 
+def has_option(kernel, option):
+    """Whether a kernel is one of ours, and made with this option."""
+    config = pathlib.Path(kernel) / '.config'
+    return config.exists() and f'CONFIG_{option}=y' in config.read_text().splitlines()
+
+
 def make_lab(driver, module, directory, kernel=None):
     """Put together a Lab in this directory; kernel is Debian's by default."""
-    kernel = kernel or run(LAB / 'fetch', 'kernel')
-    bzimage = next(pathlib.Path(kernel).glob('boot/vmlinuz*'))
+    kernel = pathlib.Path(kernel or run(LAB / 'fetch', 'kernel'))
+    bzimage = next(kernel.glob('boot/vmlinuz*'))
+    vmlinux = kernel / 'vmlinux'
+    if not vmlinux.exists():
+        vmlinux = uncompressed(bzimage, directory / 'vmlinux')
     initramfs = directory / 'initramfs'
     args = ['-k', kernel, '-o', initramfs]
     if driver == 'ours':
         args += ['-m', module]
     run(LAB / 'initramfs', *args)
-    return Lab(qemu=run(LAB / 'fetch', 'qemu'),
-               vmlinux=uncompressed(bzimage, directory / 'vmlinux'),
-               bzimage=bzimage, initramfs=initramfs, driver=driver,
-               release=next(pathlib.Path(kernel).glob('lib/modules/*')).name)
+    return Lab(qemu=run(LAB / 'fetch', 'qemu'), vmlinux=vmlinux, bzimage=bzimage,
+               initramfs=initramfs, driver=driver,
+               reserve=SANITISERS if has_option(kernel, 'KASAN') else 0,
+               release=next(kernel.glob('lib/modules/*')).name)

@@ -11,18 +11,18 @@ PATIENCE = 20           # seconds, of the ten or so that it may take
 DEVICE = '$(readlink -f /sys/bus/virtio/drivers/virtio_balloon/virtio*/..)'
 RESET = f'{DEVICE}/reset'
 REMOVE = f'{DEVICE}/remove'
-# A root port's Slot Control, in words, and what switches the slot off.
+# Or a root port has no slot to switch off.
+PULLABLE = ('-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off')
+# Its Slot Control, in words, and what switches the slot off.
 SLOT_CONTROL, OFF = 0x6c // 2, r'\361\007'
-SURVIVES = 'goes on when the device dies'
 
 
 @pytest.fixture
 def start(boot):
     """A guest whose device can be reset by itself, and pulled: a PCI Express one."""
     def start(incoming=None, **balloon):
-        # Or the port has no slot to switch off.
-        guest = boot(balloon={'bus': 'port0', **balloon}, ports=1, incoming=incoming, qemu_args=[
-            '-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'])
+        guest = boot(balloon={'bus': 'port0', **balloon}, ports=1, incoming=incoming,
+                     qemu_args=PULLABLE)
         if incoming:
             return guest
         guest.total = guest.meminfo()['MemTotal']
@@ -45,15 +45,12 @@ def pull(guest):
     assert port['pci_bridge']['devices'] == []
 
 
-def is_told(guest):
-    """Whether the driver hears of a reset of the function below its device."""
-    return guest.lab.driver == 'ours' and guest.lab.kernel() >= (7, 3)
-
-
-def check_removal(guest, shows, remove=''):
+def check_removal(guest, remove=''):
     """The driver can be unloaded, and hands all memory back; the stock one hangs.
 
-    remove      a file that has the kernel remove the device first"""
+    remove      a file that has the kernel remove the device first
+    Returns whether it was unloaded.
+    """
     if remove:
         remove = f'echo 1 >{remove}; '
     guest.sh(f"sh -c '{remove}exec rmmod virtio_balloon' >/tmp/rmmod 2>&1 & echo $! >/tmp/pid")
@@ -62,49 +59,51 @@ def check_removal(guest, shows, remove=''):
             guest.wait_for(lambda: guest.try_sh('test -d /proc/$(cat /tmp/pid)')[0],
                            PATIENCE, 'rmmod')
         assert guest.sh('cut -d" " -f3 /proc/$(cat /tmp/pid)/stat') == 'D\n'
-        shows(SURVIVES, False)
         # Nothing more can be had from this one.
         guest.qmp.cmd('stop')
         return False
     guest.wait_for(lambda: guest.try_sh('test -d /sys/module/virtio_balloon')[0],
                    PATIENCE, 'rmmod')
     assert guest.meminfo()['MemTotal'] == guest.total
-    shows(SURVIVES, True)
     return True
 
 
-def test_reset_while_idle(guest, shows):
+def test_reset_while_idle(guest, survives):
     guest.balloon(SIZE)
     guest.wait_actual(SIZE)
     hog = guest.hog(64)
     guest.sh(f'echo 1 >{RESET}')
-    if is_told(guest):
+    if guest.lab.tells_of_reset():
         # It works again by itself.
         guest.wait_actual(SIZE)
         assert 'free-memory' in guest.stats()
         guest.balloon(guest.memory)
         guest.wait_actual(guest.memory)
-    if not check_removal(guest, shows):
+    removed = check_removal(guest)
+    survives('reset behind the driver\'s back, idle', removed)
+    if not removed:
         return
     hog.verify()
     guest.load()
-    guest.wait_actual(guest.memory if is_told(guest) else SIZE)
+    guest.wait_actual(guest.memory if guest.lab.tells_of_reset() else SIZE)
     assert 'free-memory' in guest.stats()
     hog.verify()
 
 
-def test_reset_while_inflating(guest, shows):
+def test_reset_while_inflating(guest, survives):
     guest.balloon(SIZE)
     guest.wait_for(lambda: guest.actual() < guest.memory - 16 * MIB, what='inflation')
     guest.sh(f'echo 1 >{RESET}')
     if guest.lab.driver == 'ours':
-        if is_told(guest):
+        if guest.lab.tells_of_reset():
             guest.wait_actual(SIZE)
         else:
             # Found out without anybody asking, since it waits for the device.
             guest.wait_log('the device died', PATIENCE)
             guest.wait_for(lambda: guest.meminfo()['MemTotal'] == guest.total, PATIENCE)
-    if check_removal(guest, shows):
+    removed = check_removal(guest)
+    survives('reset behind the driver\'s back, inflating', removed)
+    if removed:
         guest.load()
         guest.wait_actual(SIZE)
 
@@ -132,7 +131,7 @@ def hinting(guest, start):
 
 
 @pytest.mark.parametrize('busy', [inflating, reporting, hinting], ids=lambda busy: busy.__name__)
-def test_pulled(start, busy, shows):
+def test_pulled(start, busy, survives):
     guest = start(**EVERYTHING)
     guest.balloon(SIZE)
     guest.wait_actual(SIZE)
@@ -143,7 +142,9 @@ def test_pulled(start, busy, shows):
         # Found out without anybody asking, since it waits for the device.
         guest.wait_log('the device died', PATIENCE)
         guest.wait_for(lambda: guest.meminfo()['MemTotal'] == guest.total, PATIENCE)
-    if check_removal(guest, shows, REMOVE):
+    removed = check_removal(guest, REMOVE)
+    survives(f'pulled out while {busy.__name__}', removed)
+    if removed:
         hog.verify()
         guest.hog(160).verify()
         hog.verify()

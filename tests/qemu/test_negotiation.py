@@ -68,7 +68,7 @@ def possible(guest, append, expected):
     expected = set(expected)
     if guest.lab.kernel() < (6, 1):
         expected -= {'VIRTIO_F_RING_RESET'}
-    if append == POISONING and not guest.poisons():
+    if append == POISONING and not guest.lab.poisons():
         expected -= POISON
     return expected
 
@@ -107,7 +107,7 @@ def test_features(empty_port, case):
     guest = empty_port(append)
     guest.plug(**props)
     guest.wait_for(guest.driver_ok, what='driver')
-    if append == POISONING and not guest.poisons() and props is NO_POISON:
+    if append == POISONING and not guest.lab.poisons() and props is NO_POISON:
         # Nothing is expected of a free page.
         expected = expected | REPORT
     features = guest.features()

@@ -14,7 +14,7 @@ USED = 320              # MiB
 def test_content_of_free_pages(boot, append):
     guest = boot(append=append, balloon=BALLOON)
     guest.load()
-    kept = append == 'page_poison=1' and guest.poisons()
+    kept = append == 'page_poison=1' and guest.lab.poisons()
     assert (POISON in guest.features()) == (kept or append == 'init_on_free=1')
     assert REPORTING in guest.features()
 
@@ -50,4 +50,4 @@ def test_host_without_poison(boot, append):
     assert POISON not in guest.features()
     # It may, where nothing is expected of a free page.
     assert (REPORTING in guest.features()) == (
-        append == 'page_poison=1' and not guest.poisons())
+        append == 'page_poison=1' and not guest.lab.poisons())

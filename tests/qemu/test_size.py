@@ -124,7 +124,7 @@ def test_unbind_and_bind(borrow):
     assert 'free-memory' in guest.stats()
 
 
-def test_reset(boot, shows):
+def test_reset(boot, survives):
     """The host learns the size of a guest that began anew."""
     guest = boot(reboot=True)
     guest.total = total(guest)
@@ -143,7 +143,7 @@ def test_reset(boot, shows):
         assert guest.actual() == 300 * MIB
     else:
         guest.wait_actual(guest.memory, 5)
-    shows('host knows the size of a guest that began anew', guest.lab.driver == 'ours')
+    survives('reset of the guest: the host learns the new size', guest.lab.driver == 'ours')
     assert total(guest) == guest.total
     resize(guest, 256 * MIB)
 
@@ -218,7 +218,7 @@ def cpu_seconds(guest):
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
-def test_target_out_of_reach(borrow, shows):
+def test_target_out_of_reach(borrow, survives):
     """The guest is left in peace when it cannot give more.
 
     With deflate-on-oom, or the next process to start would be the end of a
@@ -245,7 +245,7 @@ def test_target_out_of_reach(borrow, shows):
         assert len(said) <= 2
         assert spent < 3
         guest.wait_log('no more memory to give')
-    shows('left in peace when the target is out of reach', guest.lab.driver == 'ours')
+    survives('target out of reach: the guest is left in peace', guest.lab.driver == 'ours')
 
     # Still usable, and still reports.
     assert guest.sh('echo $((6 * 7))') == '42\n'

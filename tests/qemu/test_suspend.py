@@ -12,7 +12,7 @@ EVERYTHING = {'deflate-on-oom': True, 'free-page-hint': True,
               'free-page-reporting': True, 'page-poison': True}
 CORRUPTION = 'pagealloc: memory corruption'
 AWAKE = 'a request keeps a guest awake that is just suspending, if enabled'
-UNCHANGED = 'poisoned free pages unchanged by suspend'
+UNCHANGED = 'suspend with page poison: free pages unchanged'
 WAKEUP = '$(echo /sys/bus/virtio/drivers/virtio_balloon/virtio*/power)/wakeup'
 
 
@@ -54,13 +54,6 @@ def fresh_report(guest):
     return guest.last_stats()[1]
 
 
-def reports_asleep(lab):
-    """Whether the driver lets mm report free pages on queues that are gone.
-
-    Stock drivers do, before 7.3; whether such a guest survives is luck."""
-    return lab.driver == 'stock' and lab.kernel() < (7, 3)
-
-
 def check_corrupted(guest):
     """A guest whose free memory was changed says so, or dies of it."""
     with contextlib.suppress(GuestError):
@@ -72,14 +65,14 @@ def check_corrupted(guest):
     guest.console.write_text('')
 
 
-def test_suspend_with_everything(sleeper, lab, shows):
+def test_suspend_with_everything(sleeper, lab, survives):
     options = dict(EVERYTHING)
     corrupts = lab.driver == 'stock' and lab.kernel() >= (6,)
-    if reports_asleep(lab) and not corrupts:
+    if lab.reports_asleep() and not corrupts:
         options['free-page-reporting'] = False
     guest = sleeper('page_poison=1', balloon=options)
     guest.load()
-    assert ('VIRTIO_BALLOON_F_PAGE_POISON' in guest.features()) == guest.poisons()
+    assert ('VIRTIO_BALLOON_F_PAGE_POISON' in guest.features()) == lab.poisons()
     size = 320 * MIB
     guest.balloon(size)
     guest.wait_actual(size)
@@ -97,7 +90,7 @@ def test_suspend_with_everything(sleeper, lab, shows):
             assert guest.traced('virtio_device_freeze') == 1
             assert guest.traced('virtio_device_restore') == 1
         check_corrupted(guest)
-        shows(UNCHANGED, False)
+        survives(UNCHANGED, False)
         return
 
     for n in 1, 2, 3:
@@ -121,22 +114,15 @@ def test_suspend_with_everything(sleeper, lab, shows):
     guest.hog(300).verify()
     hog.verify()
     assert CORRUPTION not in guest.log()
-    if guest.poisons():
-        shows(UNCHANGED, True)
+    if lab.poisons():
+        survives(UNCHANGED, True)
     guest.poll_stats(0)
     guest.unload()
 
 
-def asks_the_driver(guest, no_soft_reset):
-    """Whether the kernel has the driver give all back before the device sleeps.
-
-    Not where the device says that it keeps its state; that is read since 6.12."""
-    return not (no_soft_reset and guest.lab.kernel() >= (6, 12))
-
-
 @pytest.mark.parametrize('no_soft_reset', [False, True])
 def test_suspend_of_a_device_that_keeps_its_state(boot, lab, no_soft_reset, shows):
-    reporting = not reports_asleep(lab)
+    reporting = not lab.reports_asleep()
     # Only a PCI Express device can say that it does, and one below a root port.
     guest = boot(bzimage=True, reboot=True, ports=1, append='no_console_suspend',
                  balloon={'bus': 'port0', 'free-page-reporting': reporting,
@@ -151,7 +137,7 @@ def test_suspend_of_a_device_that_keeps_its_state(boot, lab, no_soft_reset, show
                 'page_reporting_unregister', 'page_reporting_process')
     guest.poll_stats(1)
 
-    asked = asks_the_driver(guest, no_soft_reset)
+    asked = lab.asks_the_driver(no_soft_reset)
     wake_up(guest, fall_asleep(guest, left=guest.memory if asked else size))
     assert guest.traced('virtio_device_freeze') == int(asked)
     assert guest.traced('virtio_device_restore') == int(asked)

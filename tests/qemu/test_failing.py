@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Allocations that fail, on a kernel that can have them do so."""
+
+import random
+
+import pytest
+
+from guest import MIB
+
+pytestmark = [pytest.mark.ours, pytest.mark.option('FAULT_INJECTION')]
+
+DRIVER = '/sys/bus/virtio/drivers/virtio_balloon'
+EVERYTHING = {'deflate-on-oom': True, 'free-page-hint': True,
+              'free-page-reporting': True, 'page-poison': True}
+
+
+def prepare(guest):
+    """All allocations of a process may fail, without a word for each."""
+    guest.sh('for fault in failslab fail_page_alloc; do cd /sys/kernel/debug/$fault; '
+             'echo N >ignore-gfp-wait; echo 0 >verbose; done; '
+             'echo 0 >/sys/kernel/debug/fail_page_alloc/min-order; '
+             'echo N >/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem')
+
+
+def test_probe(boot):
+    """Each one fails once, and then the driver takes the device, or leaves it whole."""
+    guest = boot(balloon=EVERYTHING)
+    total = guest.meminfo()['MemTotal']
+    guest.load()
+    device = guest.sh(f'basename {DRIVER}/virtio*').strip()
+    prepare(guest)
+    tried = guest.sh(f'''
+        echo {device} >{DRIVER}/unbind
+        n=0 left=0 refused=0
+        while [ $left = 0 ]; do
+            n=$((n + 1))
+            set -- $(sh -c 'echo '$n' >/proc/self/fail-nth; echo {device} >{DRIVER}/bind; '\\
+'code=$?; read left </proc/self/fail-nth; echo 0 >/proc/self/fail-nth; echo $code $left' 2>/dev/null)
+            [ $1 = 0 ] && echo {device} >{DRIVER}/unbind || refused=$((refused + 1))
+            left=$2
+        done
+        echo {device} >{DRIVER}/bind
+        echo $n $refused''', 300)
+    count, refused = map(int, tried.split())
+    assert count > 20 and refused > 5
+    guest.balloon(256 * MIB)
+    guest.wait_actual(256 * MIB)
+    assert 'free-memory' in guest.stats()
+    guest.unload()
+    assert guest.meminfo()['MemTotal'] == total
+    guest.check_leaks()
+
+
+def test_resize(boot):
+    """One in ten fails of those that a worker makes, while the balloon is resized."""
+    guest = boot()
+    total = guest.meminfo()['MemTotal']
+    guest.load()
+    prepare(guest)
+    guest.sh('for fault in failslab fail_page_alloc; do cd /sys/kernel/debug/$fault; '
+             'echo Y >task-filter; echo 10 >probability; echo -1 >times; done; '
+             'for task in /proc/[0-9]*; do '
+             'grep -q kworker/u $task/comm && echo 1 >$task/make-it-fail; done; true')
+    rng = random.Random(5)
+    for _ in range(12):
+        size = rng.randrange(192 * MIB, 512 * MIB, 4096)
+        guest.balloon(size)
+        guest.wait_actual(size)
+        assert guest.meminfo()['MemTotal'] == total - (guest.memory - size)
+    guest.unload()
+    assert guest.meminfo()['MemTotal'] == total
+    guest.check_leaks()
