@@ -9,7 +9,7 @@ PYTEST = $(PYTHON) -m pytest -p no:cacheprovider
 DRIVER ?= ours
 ARGS ?=
 
-.PHONY: modules help demo check check-kunit check-guest check-install check-kernels check-faults \
+.PHONY: modules help demo check check-kunit check-guest check-install check-kernels check-faults check-debug soak \
 	trees deb lint install uninstall activate status clean
 
 modules:
@@ -30,8 +30,11 @@ help:
 	@echo 'make check-install  on each kernel of the matrix: built, installed with DKMS, booted,'
 	@echo '                  statistics; as root'
 	@echo 'make check-kernels  all of the matrix, in a matter of hours; as root'
+	@echo 'make check-debug  KUnit, guests and soak on sanitised kernels, 6.1 and 7.3, with the'
+	@echo '                  coverage; KCSAN; in a matter of hours, and as root'
 	@echo 'make check-faults  plant each fault of tests/faults in the driver and see it caught;'
 	@echo '                  ARGS= for their names'
+	@echo 'make soak         all a host may do to a guest, at random; SECONDS=600, SEED= to do it again'
 	@echo 'make deb          the Debian package virtio-balloon-dkms, into dist/'
 	@echo 'make lint         checkpatch, sparse, W=1, shellcheck and more'
 	@echo 'make install      register, build and install with DKMS; does not load it'
@@ -73,6 +76,15 @@ check-kernels: trees deb
 check-faults:
 	tests/lab/deps build lab kernel
 	tests/faults/run $(ARGS)
+
+check-debug:
+	tests/lab/deps build lab kernel distro
+	tests/debug
+
+SECONDS ?= 600
+soak:
+	tests/lab/deps build lab
+	tests/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 deb:
 	tests/lab/deps deb
