@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / 'qemu'))
 from guest import GuestError, MIB, TIMEOUT, start_guest  # noqa: E402
 from lab import LAB, make_lab, run                              # noqa: E402
 from qmp import QMPClosed, QMPError                             # noqa: E402
-from test_dead import PULLABLE, REMOVE, RESET, pull             # noqa: E402
+from test_dead import PULL, PULLABLE, REMOVE, RESET, check_pulled   # noqa: E402
 
 MEMORY = 512
 HOGS = 3                # at a time
@@ -211,7 +211,8 @@ class Life:
         self.gone = True
 
         def act():
-            pull(self.guest)
+            self.guest.sh(PULL)
+            check_pulled(self.guest)
             self.guest.sh(f'echo 1 >{REMOVE}')
         return 'the device is pulled', act
 
