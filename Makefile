@@ -8,6 +8,8 @@ PYTEST = $(PYTHON) -m pytest -p no:cacheprovider
 # More words for pytest, such as DRIVER=stock or ARGS='-k suspend'.
 DRIVER ?= ours
 ARGS ?=
+# Of the matrix, all by default.
+PARTS ?=
 
 .PHONY: modules help demo check check-kunit check-guest check-install check-kernels check-faults check-debug soak \
 	trees deb lint install uninstall activate status clean
@@ -29,7 +31,8 @@ help:
 	@echo '                  ARGS= for pytest, such as ARGS="-k suspend"'
 	@echo 'make check-install  on each kernel of the matrix: built, installed with DKMS, booted,'
 	@echo '                  statistics; as root'
-	@echo 'make check-kernels  all of the matrix, in a matter of hours; as root'
+	@echo 'make check-kernels  all of the matrix, in a matter of hours; as root; PARTS= for some,'
+	@echo '                  such as PARTS="install debian-12-ours"'
 	@echo 'make check-debug  KUnit, guests and soak on sanitised kernels, 6.1 and 7.3, with the'
 	@echo '                  coverage; KCSAN; in a matter of hours, and as root'
 	@echo 'make check-faults  plant each fault of tests/faults in the driver and see it caught;'
@@ -71,7 +74,7 @@ check-install: trees
 
 check-kernels: trees deb
 	tests/lab/deps build lab
-	tests/distro/check
+	tests/distro/check $(PARTS)
 
 check-faults:
 	tests/lab/deps build lab kernel
