@@ -137,9 +137,9 @@ struct balloon_batch {
 
 /**
  * struct balloon_size - inflate, deflate and migrate, size.c and pages.c
- * @lock: protects the batches, @nr_pages and the inflate and deflate queues; of
- *	  @inflating, the work item owns the pages until it takes the lock
- * @inflating: pages on their way to the host
+ * @lock: protects the batches, @nr_pages and the inflate and deflate queues
+ * @filling: pages that @work takes from the guest, without the lock
+ * @inflating: pages on their way to the host; only while @work runs
  * @deflating: pages on their way back
  * @relief: as @deflating, for the OOM path, which may not wait for the host
  * @moving: the page that migration gives, then the one that it takes back
@@ -160,6 +160,7 @@ struct balloon_batch {
  */
 struct balloon_size {
 	struct mutex lock;	/* see above */
+	struct balloon_batch *filling;
 	struct balloon_batch *inflating;
 	struct balloon_batch *deflating;
 	struct balloon_batch *relief;
@@ -324,6 +325,7 @@ void balloon_host_reset(struct balloon *b);
 
 /* pages.c */
 int balloon_pages_inflate(struct balloon *b, unsigned long max);
+int balloon_pages_complete(struct balloon *b);
 int balloon_pages_deflate(struct balloon *b, unsigned long max);
 bool balloon_pages_settle(struct balloon *b);
 unsigned long balloon_pages_relieve(struct balloon *b, unsigned long max);

@@ -64,25 +64,34 @@ static int balloon_batch_give(struct balloon *b, enum balloon_queue queue,
 	return balloon_host_give(b, queue, &sg, &batch->buffer);
 }
 
+/* With size->lock held: waits until the host is done with a batch that it was given. */
+static int balloon_batch_await(struct balloon *b, enum balloon_queue queue,
+			       struct balloon_batch *batch)
+{
+	int err = balloon_host_wait(b, queue, &batch->buffer);
+
+	/* If the device died, it was reset, and the host has nothing any more. */
+	batch->buffer.in_flight = false;
+	return err;
+}
+
+/* With size->lock held: as balloon_batch_give(), and no error leaves a device that lives. */
+static int balloon_batch_send(struct balloon *b, enum balloon_queue queue,
+			      struct balloon_batch *batch)
+{
+	int err = balloon_batch_give(b, queue, batch);
+
+	/* A queue that takes no buffer is broken: have the device reset. */
+	if (err)
+		balloon_host_gone(b);
+	return err;
+}
+
 /* With size->lock held: gives the batch's pages to the host and waits. */
 static int balloon_batch_tell(struct balloon *b, enum balloon_queue queue,
 			      struct balloon_batch *batch)
 {
-	int err;
-
-	err = balloon_batch_give(b, queue, batch);
-	if (!err)
-		err = balloon_host_wait(b, queue, &batch->buffer);
-	if (!err)
-		return 0;
-
-	/*
-	 * A queue that takes no buffer is broken. Have the device reset, so that
-	 * nothing is the host's any more.
-	 */
-	balloon_host_gone(b);
-	batch->buffer.in_flight = false;
-	return err;
+	return balloon_batch_send(b, queue, batch) ?: balloon_batch_await(b, queue, batch);
 }
 
 /* With size->lock held: the pages join the balloon. */
@@ -135,23 +144,39 @@ static void balloon_batch_drop_unaddressable(struct balloon_batch *batch)
 	batch->nr = kept;
 }
 
+/* With size->lock held: waits for the batch that the host works on, if any. */
+static int balloon_inflating_complete(struct balloon *b)
+{
+	struct balloon_batch *batch = b->size.inflating;
+	int err;
+
+	if (!batch->nr)
+		return 0;
+	err = balloon_batch_await(b, BALLOON_QUEUE_INFLATE, batch);
+	if (err)
+		balloon_batch_free(b, batch);
+	else
+		balloon_batch_enlist(b, batch);
+	return err;
+}
+
 /**
  * balloon_pages_inflate - give some pages to the host
  * @b: the balloon
  * @max: at most so many pages of the guest, more than 0
  *
- * Sleeps; takes size->lock. Only for the size work item. Serves "Driver
- * Requirements: Memory Balloon Device / Device Operation".
+ * Returns while the host works on them, so that the next ones can be taken from
+ * the guest meanwhile; balloon_pages_complete() waits for the last. Sleeps; takes
+ * size->lock. Only for the size work item. Serves "Driver Requirements: Memory
+ * Balloon Device / Device Operation".
  *
- * Return: pages of the guest that the host has acknowledged, -ENOMEM if there
- * were none to give, -ENODEV and others from balloon_host_give() if the device
- * died.
+ * Return: pages of the guest that are on their way, -ENOMEM if there were none to
+ * give, -ENODEV and others from balloon_host_give() if the device died.
  */
 int balloon_pages_inflate(struct balloon *b, unsigned long max)
 {
 	struct balloon_size *size = &b->size;
-	struct balloon_batch *batch = size->inflating;
-	unsigned int nr;
+	struct balloon_batch *batch = size->filling;
 	int err;
 
 	/* Outside the lock, since this may compact memory and migrate our pages. */
@@ -159,20 +184,38 @@ int balloon_pages_inflate(struct balloon *b, unsigned long max)
 	memset(batch->pages, 0, max * sizeof(batch->pages[0]));
 	batch->nr = alloc_pages_bulk(BALLOON_GFP, max, batch->pages);
 	balloon_batch_drop_unaddressable(batch);
-	nr = batch->nr;
-	if (!nr)
+	if (!batch->nr)
 		return -ENOMEM;
 
 	mutex_lock(&size->lock);
 	balloon_batch_account(b, batch, -1);
-	err = balloon_batch_tell(b, BALLOON_QUEUE_INFLATE, batch);
+	err = balloon_inflating_complete(b) ?:
+	      balloon_batch_send(b, BALLOON_QUEUE_INFLATE, batch);
 	if (err)
 		balloon_batch_free(b, batch);
 	else
-		balloon_batch_enlist(b, batch);
+		swap(size->filling, size->inflating);
 	mutex_unlock(&size->lock);
 
-	return err ?: nr;
+	return err ?: size->inflating->nr;
+}
+
+/**
+ * balloon_pages_complete - wait until the host has what it was given last
+ * @b: the balloon
+ *
+ * Sleeps; takes size->lock. Only for the size work item.
+ *
+ * Return: 0, or -ENODEV if the device died: the pages are the guest's again.
+ */
+int balloon_pages_complete(struct balloon *b)
+{
+	int err;
+
+	mutex_lock(&b->size.lock);
+	err = balloon_inflating_complete(b);
+	mutex_unlock(&b->size.lock);
+	return err;
 }
 
 /**

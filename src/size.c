@@ -142,35 +142,12 @@ static unsigned long balloon_size_pause(struct balloon_size *size)
 	return min_t(unsigned long, size->retry - jiffies, BALLOON_BACKOFF_POLL);
 }
 
-/*
- * Returns the time in jiffies until the next step, or BALLOON_SIZE_DONE.
- */
-static long balloon_size_step(struct balloon *b)
+/* The time in jiffies until the next step is worth it. */
+static long balloon_size_grow(struct balloon *b, unsigned long nr)
 {
 	struct balloon_size *size = &b->size;
-	unsigned long target, pause;
-	long moved;
-
-	/* No value from the configuration of a dead device is believed. */
-	target = balloon_host_gone(b) ? 0 : balloon_size_target(b);
-	if (target != size->target)
-		balloon_size_retarget(size, target);
-
-	if (!balloon_pages_settle(b))
-		return BALLOON_BACKOFF_POLL;
-	if (target == size->nr_pages) {
-		balloon_size_reached(b);
-		return BALLOON_SIZE_DONE;
-	}
-
-	if (target < size->nr_pages) {
-		moved = balloon_pages_deflate(b, size->nr_pages - target);
-		/* A dead device gives them back as well. */
-		if (moved > 0 || moved == -ENODEV)
-			return 0;
-		/* What is left has been isolated by mm, for a moment. */
-		return BALLOON_BACKOFF_MIN;
-	}
+	unsigned long pause;
+	int given;
 
 	pause = balloon_size_pause(size);
 	if (pause)
@@ -179,15 +156,54 @@ static long balloon_size_step(struct balloon *b)
 		balloon_size_short(b, "the guest is at min_guest_free");
 		return BALLOON_BACKOFF_POLL;
 	}
-	moved = balloon_pages_inflate(b, target - size->nr_pages);
-	if (moved > 0) {
+	given = balloon_pages_inflate(b, nr);
+	if (given > 0) {
 		size->backoff = 0;
 		size->pace = size->pace * 7 / 8;
 		return size->pace;
 	}
-	if (moved == -ENOMEM)
+	if (given == -ENOMEM)
 		balloon_size_back_off(b);
 	return BALLOON_BACKOFF_MIN;
+}
+
+/* Likewise. */
+static long balloon_size_shrink(struct balloon *b, unsigned long nr)
+{
+	int taken = balloon_pages_deflate(b, nr);
+
+	/* A dead device gives them back as well. */
+	if (taken > 0 || taken == -ENODEV)
+		return 0;
+	/* What is left has been isolated by mm, for a moment. */
+	return BALLOON_BACKOFF_MIN;
+}
+
+/*
+ * Returns the time in jiffies until the next step, or BALLOON_SIZE_DONE.
+ */
+static long balloon_size_step(struct balloon *b)
+{
+	struct balloon_size *size = &b->size;
+	unsigned long target, given;
+
+	/* No value from the configuration of a dead device is believed. */
+	target = balloon_host_gone(b) ? 0 : balloon_size_target(b);
+	if (target != size->target)
+		balloon_size_retarget(size, target);
+
+	if (!balloon_pages_settle(b))
+		return BALLOON_BACKOFF_POLL;
+	given = size->nr_pages + size->inflating->nr;
+	if (target > given)
+		return balloon_size_grow(b, target - given);
+	/* Only a balloon that grows goes on while the host works. */
+	if (balloon_pages_complete(b))
+		return 0;
+	if (target < size->nr_pages)
+		return balloon_size_shrink(b, size->nr_pages - target);
+	balloon_size_reached(b);
+	return BALLOON_SIZE_DONE;
 }
 
 static void balloon_size_work(struct work_struct *work)
@@ -200,6 +216,7 @@ static void balloon_size_work(struct work_struct *work)
 		delay = balloon_size_step(b);
 	} while (!delay && balloon_running(b) && time_before(jiffies, end));
 
+	balloon_pages_complete(b);
 	balloon_size_write_actual(b);
 	if (delay)
 		balloon_relax(b, BALLOON_AWAKE_SIZE);
@@ -225,11 +242,13 @@ static int balloon_size_setup(struct balloon *b)
 		return err;
 	size->info.migratepage = balloon_pages_migrate;
 
+	size->filling = kzalloc(sizeof(*size->filling), GFP_KERNEL);
 	size->inflating = kzalloc(sizeof(*size->inflating), GFP_KERNEL);
 	size->deflating = kzalloc(sizeof(*size->deflating), GFP_KERNEL);
 	size->relief = kzalloc(sizeof(*size->relief), GFP_KERNEL);
 	size->moving = kzalloc(sizeof(*size->moving), GFP_KERNEL);
-	if (!size->inflating || !size->deflating || !size->relief || !size->moving)
+	if (!size->filling || !size->inflating || !size->deflating || !size->relief ||
+	    !size->moving)
 		return -ENOMEM;
 	return 0;
 }
@@ -268,6 +287,7 @@ static void balloon_size_teardown(struct balloon *b)
 	kfree(size->relief);
 	kfree(size->deflating);
 	kfree(size->inflating);
+	kfree(size->filling);
 	balloon_compat_info_exit(&size->info);
 	mutex_destroy(&size->lock);
 }

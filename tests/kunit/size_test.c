@@ -83,6 +83,26 @@ static void size_inflate_waits(struct kunit *test)
 	fake_balloon_hold(fake, FAKE_INFLATE, false);
 }
 
+/* While the host works on one buffer the next is made ready, and not offered yet. */
+static void size_overlap(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
+	unsigned long total = totalram_pages();
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	fake_balloon_hold(fake, FAKE_INFLATE, true);
+	fake_balloon_target(fake, SIZE);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
+	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total - 512);
+	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_INFLATE].buffers, 1U);
+	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), 0);
+	fake_balloon_hold(fake, FAKE_INFLATE, false);
+	fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
+	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE));
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
+}
+
 /* A host that is merely slow is waited for, with a word about it, and one alone. */
 static void size_slow_host(struct kunit *test)
 {
@@ -117,12 +137,13 @@ static void size_absurd_target(struct kunit *test)
 	for (i = 1; i <= 3; i++) {
 		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
 		KUNIT_EXPECT_EQ(test, buffer->len, 1024U);
-		if (i == 3)
-			fake_balloon_target(fake, 5);
-		fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
+		if (i < 3)
+			fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
 	}
-	FAKE_EXPECT_SOON(test, fake, reached(fake, 5));
+	fake_balloon_target(fake, 5);
 	fake_balloon_hold(fake, FAKE_INFLATE, false);
+	fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
+	FAKE_EXPECT_SOON(test, fake, reached(fake, 5));
 }
 
 /* O6: a page is used again only when the host has let go of it. */
@@ -229,6 +250,7 @@ static struct kunit_case size_cases[] = {
 	KUNIT_CASE(size_follows_target),
 	KUNIT_CASE(size_churn),
 	KUNIT_CASE(size_inflate_waits),
+	KUNIT_CASE(size_overlap),
 	KUNIT_CASE(size_slow_host),
 	KUNIT_CASE(size_absurd_target),
 	KUNIT_CASE(size_deflate_waits),
