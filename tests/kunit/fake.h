@@ -189,7 +189,7 @@ void fake_balloon_need_reset(struct fake_balloon *fake);
 void fake_balloon_vanish(struct fake_balloon *fake);
 
 /* In jiffies: how long a test waits for what should happen. */
-#define FAKE_PATIENCE	(20 * HZ)
+#define FAKE_PATIENCE	(60 * HZ)
 
 /*
  * Waits until @condition; what it looks at need not wake anybody. Once it is true
