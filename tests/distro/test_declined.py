@@ -82,7 +82,7 @@ def test_key_not_enrolled(state, system):
     else:
         assert 'not signed' in status
     # And back to what can be loaded.
-    guest.sh(f'make -C {CLONE} uninstall', timeout=300)
+    guest.sh(f'make -C {CLONE} uninstall', timeout=900)
     guest.sh(f'make -C {CLONE} activate')
     assert guest.try_sh(f'test -e /sys/module/{NAME}/version')[0] != 0
     assert guest.driver_ok()

@@ -54,7 +54,7 @@ def test_upgrade(guest):
 
 
 def test_swap_back(guest, system):
-    output = guest.sh(f'make -C {CLONE} uninstall', timeout=300)
+    output = guest.sh(f'make -C {CLONE} uninstall', timeout=900)
     assert not complaints(output), output
     guest.sh(f'make -C {CLONE} activate')
     assert guest.try_sh(f'test -e /sys/module/{NAME}/version')[0] != 0

@@ -135,7 +135,7 @@ def test_remove(state, system):
     """The stock driver is back, as it was to the last byte."""
     guest = state.boot()
     check_ours(guest, system.release)
-    output = guest.sh(f'make -C {CLONE} uninstall', timeout=300)
+    output = guest.sh(f'make -C {CLONE} uninstall', timeout=900)
     assert not complaints(output), output
     assert guest.sh('dkms status') == ''
     assert guest.sh('find /lib/modules /usr/src /var/lib/dkms -path "*virtio-balloon*" '
