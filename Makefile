@@ -11,7 +11,7 @@ ARGS ?=
 # Of the matrix, all by default.
 PARTS ?=
 
-.PHONY: modules help demo check check-kunit check-guest check-install check-kernels check-faults check-debug soak \
+.PHONY: modules help demo check check-kunit check-guest check-install check-kernels check-faults check-debug soak bench \
 	trees deb lint install uninstall activate status clean
 
 modules:
@@ -38,6 +38,8 @@ help:
 	@echo 'make check-faults  plant each fault of tests/faults in the driver and see it caught;'
 	@echo '                  ARGS= for their names'
 	@echo 'make soak         all a host may do to a guest, at random; SECONDS=600, SEED= to do it again'
+	@echo 'make bench        our costs beside the stock driver'"'"'s, on 6.1 and 7.3; KVER= for others of'
+	@echo '                  the matrix; as root'
 	@echo 'make deb          the Debian package virtio-balloon-dkms, into dist/'
 	@echo 'make lint         checkpatch, sparse, W=1, shellcheck and more'
 	@echo 'make install      register, build and install with DKMS; does not load it'
@@ -88,6 +90,12 @@ SECONDS ?= 600
 soak:
 	tests/lab/deps build lab
 	tests/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+# Of the matrix; 6.1 and 7.3 by default.
+KVER ?=
+bench:
+	tests/lab/deps build lab distro
+	tests/bench/run $(KVER) $(ARGS)
 
 deb:
 	tests/lab/deps deb

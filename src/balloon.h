@@ -125,22 +125,26 @@ struct balloon_buffer {
  * struct balloon_batch - pages that travel together, pages.c
  * @buffer: token of @pfns on the inflate or the deflate queue
  * @nr: number of @pages
- * @pages: the pages of the guest
+ * @pages: the pages of the guest, strung together by their lru
+ * @nr_pfns: number of @pfns
  * @pfns: what the host reads; not written while @buffer is in flight
  */
 struct balloon_batch {
 	struct balloon_buffer buffer;
 	unsigned int nr;
-	struct page *pages[BALLOON_BATCH_PAGES];
+	struct list_head pages;
+	unsigned int nr_pfns;
 	__virtio32 pfns[BALLOON_BATCH_PFNS];
 };
 
 /**
  * struct balloon_size - inflate, deflate and migrate, size.c and pages.c
  * @lock: protects the batches, @nr_pages and the inflate and deflate queues
- * @filling: pages that @work takes from the guest, without the lock
+ * @fresh: pages as @work got them from the guest, without the lock; otherwise empty
+ * @filling: pages that @work has taken from the guest, without the lock
  * @inflating: pages on their way to the host; only while @work runs
  * @deflating: pages on their way back
+ * @deflated: pages that came back last, not free yet; only while @work runs
  * @relief: as @deflating, for the OOM path, which may not wait for the host
  * @moving: the page that migration gives, then the one that it takes back
  * @info: the balloon's pages, shared with mm, which has a lock of its own
@@ -160,9 +164,11 @@ struct balloon_batch {
  */
 struct balloon_size {
 	struct mutex lock;	/* see above */
+	struct page *fresh[BALLOON_BATCH_PAGES];
 	struct balloon_batch *filling;
 	struct balloon_batch *inflating;
 	struct balloon_batch *deflating;
+	struct balloon_batch *deflated;
 	struct balloon_batch *relief;
 	struct balloon_batch *moving;
 	struct balloon_dev_info info;

@@ -173,9 +173,16 @@ int balloon_host_wait_for(struct balloon *b, enum balloon_queue queue,
 			  const struct balloon_buffer *buffer,
 			  unsigned long timeout)
 {
-	if (wait_event_timeout(b->acked, balloon_host_returned(b, queue, buffer), timeout))
+	struct virtqueue *vq = b->vqs[queue];
+	long left;
+
+	if (balloon_host_returned(b, queue, buffer))
 		return 0;
-	return -ETIMEDOUT;
+	/* Only now, so that a host that was quick enough need not interrupt. */
+	virtqueue_enable_cb(vq);
+	left = wait_event_timeout(b->acked, balloon_host_returned(b, queue, buffer), timeout);
+	virtqueue_disable_cb(vq);
+	return left ? 0 : -ETIMEDOUT;
 }
 
 /**

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * struct balloon_sample -> the array of tagged values that goes to the host, and
- * a page of the guest -> the page numbers that name it.
+ * struct balloon_sample -> the array of tagged values that goes to the host.
  *
  * Pure: no kernel state, no page size of its own, no byte order of its own. So
  * tables can test it, in both byte orders on any machine.
@@ -80,46 +79,4 @@ size_t balloon_pack(const struct balloon_sample *sample, u32 tags,
 		entry++;
 	}
 	return (char *)entry - (char *)out;
-}
-
-/* Page numbers of 4 KiB that a page of the guest has. */
-static unsigned int balloon_pack_factor(unsigned int page_shift)
-{
-	return 1U << (page_shift - VIRTIO_BALLOON_PFN_SHIFT);
-}
-
-/**
- * balloon_pack_addressable - whether there are page numbers for a page
- * @pfn: the page, counted in pages of the guest
- * @page_shift: log2 of the guest's page size in bytes, at least 12
- *
- * Page numbers on the wire have 32 bits, which reach up to 16 TiB. Any context.
- * Serves "Device Operation" of the specification.
- *
- * Return: whether each of its numbers fits.
- */
-bool balloon_pack_addressable(u64 pfn, unsigned int page_shift)
-{
-	return pfn <= U32_MAX / balloon_pack_factor(page_shift);
-}
-
-/**
- * balloon_pack_pfns - write the page numbers of a page
- * @pfn: the page, counted in pages of the guest; addressable
- * @page_shift: log2 of the guest's page size in bytes, at least 12
- * @little_endian: byte order on the wire, as for balloon_pack()
- * @out: room for a number for each 4 KiB of the page
- *
- * Any context; takes no lock. Serves "Device Operation" of the specification.
- *
- * Return: numbers written to @out.
- */
-unsigned int balloon_pack_pfns(u64 pfn, unsigned int page_shift, bool little_endian,
-			       __virtio32 *out)
-{
-	unsigned int i, factor = balloon_pack_factor(page_shift);
-
-	for (i = 0; i < factor; i++)
-		out[i] = __cpu_to_virtio32(little_endian, pfn * factor + i);
-	return factor;
 }

@@ -24,30 +24,38 @@
 /* While mm has pages isolated, they cannot be had; they come back soon. */
 #define BALLOON_ISOLATED_WAIT_MS	20
 
-static bool balloon_page_addressable(struct page *page)
-{
-	return balloon_pack_addressable(page_to_pfn(page), PAGE_SHIFT);
-}
-
 /*
  * The guest's total follows the balloon, except where pages may be taken back
  * at any time. One adjustment a zone: each may recompute the zones' reserves.
  */
 static void balloon_batch_account(struct balloon *b, const struct balloon_batch *batch, int sign)
 {
-	unsigned int first, end;
+	struct page *page, *first;
+	long nr = 0;
+	int zone;
 
-	if (virtio_has_feature(b->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
+	if (!batch->nr || virtio_has_feature(b->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
 		return;
 
-	for (first = 0; first < batch->nr; first = end) {
-		struct zone *zone = page_zone(batch->pages[first]);
-
-		for (end = first + 1; end < batch->nr; end++)
-			if (page_zone(batch->pages[end]) != zone)
-				break;
-		adjust_managed_page_count(batch->pages[first], sign * (long)(end - first));
+	first = list_first_entry(&batch->pages, struct page, lru);
+	zone = page_zone_id(first);
+	list_for_each_entry(page, &batch->pages, lru) {
+		if (page_zone_id(page) != zone) {
+			adjust_managed_page_count(first, sign * nr);
+			first = page;
+			zone = page_zone_id(first);
+			nr = 0;
+		}
+		nr++;
 	}
+	adjust_managed_page_count(first, sign * nr);
+}
+
+/* Writes a page's numbers to @pfns, which the host does not have. Returns how many. */
+static unsigned int balloon_page_name(struct balloon *b, struct page *page, __virtio32 *pfns)
+{
+	return balloon_pack_pfns(page_to_pfn(page), PAGE_SHIFT, virtio_is_little_endian(b->vdev),
+				 pfns);
 }
 
 /* With size->lock held and the batch's buffer not in flight. */
@@ -55,12 +63,8 @@ static int balloon_batch_give(struct balloon *b, enum balloon_queue queue,
 			      struct balloon_batch *batch)
 {
 	struct scatterlist sg;
-	unsigned int i, n = 0;
 
-	for (i = 0; i < batch->nr; i++)
-		n += balloon_pack_pfns(page_to_pfn(batch->pages[i]), PAGE_SHIFT,
-				       virtio_is_little_endian(b->vdev), &batch->pfns[n]);
-	sg_init_one(&sg, batch->pfns, n * sizeof(batch->pfns[0]));
+	sg_init_one(&sg, batch->pfns, batch->nr_pfns * sizeof(batch->pfns[0]));
 	return balloon_host_give(b, queue, &sg, &batch->buffer);
 }
 
@@ -87,61 +91,55 @@ static int balloon_batch_send(struct balloon *b, enum balloon_queue queue,
 	return err;
 }
 
-/* With size->lock held: gives the batch's pages to the host and waits. */
-static int balloon_batch_tell(struct balloon *b, enum balloon_queue queue,
-			      struct balloon_batch *batch)
+/* Takes up to @max pages from the guest; those that no page number can name stay. */
+static void balloon_batch_fill(struct balloon *b, struct balloon_batch *batch, unsigned long max)
 {
-	return balloon_batch_send(b, queue, batch) ?: balloon_batch_await(b, queue, batch);
-}
+	struct page **fresh = b->size.fresh;
+	unsigned long i, nr;
+	unsigned int n = 0;
 
-/* With size->lock held: the pages join the balloon. */
-static void balloon_batch_enlist(struct balloon *b, struct balloon_batch *batch)
-{
-	LIST_HEAD(pages);
-	unsigned int i;
-
-	for (i = 0; i < batch->nr; i++)
-		list_add_tail(&batch->pages[i]->lru, &pages);
-	b->size.nr_pages += balloon_page_list_enqueue(&b->size.info, &pages);
-	batch->nr = 0;
+	nr = alloc_pages_bulk(BALLOON_GFP, min_t(unsigned long, max, BALLOON_BATCH_PAGES), fresh);
+	for (i = 0; i < nr; i++) {
+		if (balloon_pack_addressable(page_to_pfn(fresh[i]), PAGE_SHIFT)) {
+			list_add_tail(&fresh[i]->lru, &batch->pages);
+			batch->nr++;
+			n += balloon_page_name(b, fresh[i], &batch->pfns[n]);
+		} else {
+			put_page(fresh[i]);
+		}
+		/* Only what is empty is filled. */
+		fresh[i] = NULL;
+	}
+	batch->nr_pfns = n;
 }
 
 /* With size->lock held: takes up to @max pages off the balloon's list. */
 static void balloon_batch_take(struct balloon *b, struct balloon_batch *batch, unsigned long max)
 {
-	struct page *page, *next;
-	LIST_HEAD(pages);
+	struct page *page;
+	unsigned int n = 0;
 
-	balloon_page_list_dequeue(&b->size.info, &pages,
-				  min_t(unsigned long, max, BALLOON_BATCH_PAGES));
-	batch->nr = 0;
-	list_for_each_entry_safe(page, next, &pages, lru) {
-		list_del(&page->lru);
-		batch->pages[batch->nr++] = page;
-	}
+	batch->nr = balloon_page_list_dequeue(&b->size.info, &batch->pages,
+					      min_t(unsigned long, max, BALLOON_BATCH_PAGES));
 	b->size.nr_pages -= batch->nr;
+	list_for_each_entry(page, &batch->pages, lru)
+		n += balloon_page_name(b, page, &batch->pfns[n]);
+	batch->nr_pfns = n;
+}
+
+/* With size->lock held: the pages join the balloon. */
+static void balloon_batch_enlist(struct balloon *b, struct balloon_batch *batch)
+{
+	b->size.nr_pages += balloon_page_list_enqueue(&b->size.info, &batch->pages);
+	batch->nr = 0;
 }
 
 /* The pages, which left the balloon, are the guest's again. */
 static void balloon_batch_free(struct balloon *b, struct balloon_batch *batch)
 {
 	balloon_batch_account(b, batch, 1);
-	release_pages(batch->pages, batch->nr);
+	put_pages_list(&batch->pages);
 	batch->nr = 0;
-}
-
-/* Pages that no page number can name are not for the balloon. */
-static void balloon_batch_drop_unaddressable(struct balloon_batch *batch)
-{
-	unsigned int i, kept = 0;
-
-	for (i = 0; i < batch->nr; i++) {
-		if (balloon_page_addressable(batch->pages[i]))
-			batch->pages[kept++] = batch->pages[i];
-		else
-			put_page(batch->pages[i]);
-	}
-	batch->nr = kept;
 }
 
 /* With size->lock held: waits for the batch that the host works on, if any. */
@@ -180,10 +178,7 @@ int balloon_pages_inflate(struct balloon *b, unsigned long max)
 	int err;
 
 	/* Outside the lock, since this may compact memory and migrate our pages. */
-	max = min_t(unsigned long, max, BALLOON_BATCH_PAGES);
-	memset(batch->pages, 0, max * sizeof(batch->pages[0]));
-	batch->nr = alloc_pages_bulk(BALLOON_GFP, max, batch->pages);
-	balloon_batch_drop_unaddressable(batch);
+	balloon_batch_fill(b, batch, max);
 	if (!batch->nr)
 		return -ENOMEM;
 
@@ -201,10 +196,10 @@ int balloon_pages_inflate(struct balloon *b, unsigned long max)
 }
 
 /**
- * balloon_pages_complete - wait until the host has what it was given last
+ * balloon_pages_complete - end what inflating and deflating have left under way
  * @b: the balloon
  *
- * Sleeps; takes size->lock. Only for the size work item.
+ * Sleeps; takes size->lock. Only for the size work item, and once that is stopped.
  *
  * Return: 0, or -ENODEV if the device died: the pages are the guest's again.
  */
@@ -213,6 +208,7 @@ int balloon_pages_complete(struct balloon *b)
 	int err;
 
 	mutex_lock(&b->size.lock);
+	balloon_batch_free(b, b->size.deflated);
 	err = balloon_inflating_complete(b);
 	mutex_unlock(&b->size.lock);
 	return err;
@@ -224,7 +220,9 @@ int balloon_pages_complete(struct balloon *b)
  * @max: at most so many pages of the guest, more than 0
  *
  * Sleeps; takes size->lock. The pages are used again only when the host has
- * acknowledged, whether it insists on that or not.
+ * acknowledged, whether it insists on that or not: those of the call before are
+ * freed while the host works on these, and the last by balloon_pages_complete().
+ * Only for the size work item, and once that is stopped.
  *
  * Return: pages of the guest that were taken; 0 if mm has isolated the rest,
  * which it soon returns; -ENODEV and others from balloon_host_give() if the
@@ -241,11 +239,15 @@ int balloon_pages_deflate(struct balloon *b, unsigned long max)
 	balloon_batch_take(b, batch, max);
 	nr = batch->nr;
 	if (nr)
-		err = balloon_batch_tell(b, BALLOON_QUEUE_DEFLATE, batch);
+		err = balloon_batch_send(b, BALLOON_QUEUE_DEFLATE, batch);
+	balloon_batch_free(b, size->deflated);
+	if (nr && !err)
+		err = balloon_batch_await(b, BALLOON_QUEUE_DEFLATE, batch);
+
 	if (err && !b->gone)
 		balloon_batch_enlist(b, batch);
 	else
-		balloon_batch_free(b, batch);
+		swap(size->deflating, size->deflated);
 	mutex_unlock(&size->lock);
 
 	return err ?: nr;
@@ -332,9 +334,9 @@ static int balloon_move_tell(struct balloon *b, enum balloon_queue queue, struct
 {
 	struct balloon_batch *batch = b->size.moving;
 
-	batch->pages[0] = page;
-	batch->nr = 1;
-	return balloon_batch_tell(b, queue, batch);
+	/* The page itself is on a list of mm's. */
+	batch->nr_pfns = balloon_page_name(b, page, batch->pfns);
+	return balloon_batch_send(b, queue, batch) ?: balloon_batch_await(b, queue, batch);
 }
 
 /**
@@ -358,7 +360,7 @@ int balloon_pages_migrate(struct balloon_dev_info *info, struct page *newpage,
 	if (!mutex_trylock(&b->size.lock))
 		return -EAGAIN;
 
-	if (!balloon_running(b) || !balloon_page_addressable(newpage))
+	if (!balloon_running(b) || !balloon_pack_addressable(page_to_pfn(newpage), PAGE_SHIFT))
 		goto out_unlock;
 	if (balloon_move_tell(b, BALLOON_QUEUE_INFLATE, newpage))
 		goto out_unlock;
@@ -392,6 +394,7 @@ void balloon_pages_reclaim(struct balloon *b)
 	mutex_lock(&size->lock);
 	size->relief->buffer.in_flight = false;
 	balloon_batch_free(b, size->relief);
+	balloon_batch_free(b, size->deflated);
 
 	while (size->nr_pages) {
 		balloon_batch_take(b, batch, size->nr_pages);

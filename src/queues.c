@@ -54,9 +54,15 @@ int balloon_queues_find(struct balloon *b)
 		info[i].callback = balloon_queues[i].callback;
 	}
 	err = virtio_find_vqs(b->vdev, BALLOON_QUEUES, b->vqs, info, NULL);
-	if (err)
+	if (err) {
 		memset(b->vqs, 0, sizeof(b->vqs));
-	return err;
+		return err;
+	}
+	/* Whoever waits enables them for so long, see balloon_host_wait_for(). */
+	for (i = 0; i < BALLOON_QUEUES; i++)
+		if (b->vqs[i] && info[i].callback == balloon_host_acked)
+			virtqueue_disable_cb(b->vqs[i]);
+	return 0;
 }
 
 /**

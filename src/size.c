@@ -230,6 +230,15 @@ static void balloon_size_changed(struct balloon *b)
 	balloon_queue_work(b, &b->size.work, 0);
 }
 
+static struct balloon_batch *balloon_batch_alloc(void)
+{
+	struct balloon_batch *batch = kzalloc(sizeof(*batch), GFP_KERNEL);
+
+	if (batch)
+		INIT_LIST_HEAD(&batch->pages);
+	return batch;
+}
+
 static int balloon_size_setup(struct balloon *b)
 {
 	struct balloon_size *size = &b->size;
@@ -242,13 +251,14 @@ static int balloon_size_setup(struct balloon *b)
 		return err;
 	size->info.migratepage = balloon_pages_migrate;
 
-	size->filling = kzalloc(sizeof(*size->filling), GFP_KERNEL);
-	size->inflating = kzalloc(sizeof(*size->inflating), GFP_KERNEL);
-	size->deflating = kzalloc(sizeof(*size->deflating), GFP_KERNEL);
-	size->relief = kzalloc(sizeof(*size->relief), GFP_KERNEL);
-	size->moving = kzalloc(sizeof(*size->moving), GFP_KERNEL);
-	if (!size->filling || !size->inflating || !size->deflating || !size->relief ||
-	    !size->moving)
+	size->filling = balloon_batch_alloc();
+	size->inflating = balloon_batch_alloc();
+	size->deflating = balloon_batch_alloc();
+	size->deflated = balloon_batch_alloc();
+	size->relief = balloon_batch_alloc();
+	size->moving = balloon_batch_alloc();
+	if (!size->filling || !size->inflating || !size->deflating || !size->deflated ||
+	    !size->relief || !size->moving)
 		return -ENOMEM;
 	return 0;
 }
@@ -276,6 +286,7 @@ static void balloon_size_empty(struct balloon *b)
 		if (balloon_pages_deflate(b, b->size.nr_pages) <= 0)
 			msleep(20);
 	}
+	balloon_pages_complete(b);
 	balloon_size_write_actual(b);
 }
 
@@ -285,6 +296,7 @@ static void balloon_size_teardown(struct balloon *b)
 
 	kfree(size->moving);
 	kfree(size->relief);
+	kfree(size->deflated);
 	kfree(size->deflating);
 	kfree(size->inflating);
 	kfree(size->filling);

@@ -193,6 +193,26 @@ void fake_balloon_accept(struct fake_balloon *fake, enum fake_role role,
 /* --- virtqueues ----------------------------------------------------------- */
 
 /**
+ * fake_balloon_wants_irq - whether the driver wants to hear of the next buffer
+ * @fake: the device, with a driver
+ * @role: of a queue that it has
+ *
+ * Any context.
+ *
+ * Return: whether a device that is spared what it can be would interrupt.
+ */
+bool fake_balloon_wants_irq(struct fake_balloon *fake, enum fake_role role)
+{
+	const struct vring *vring = virtqueue_get_vring(fake->queues[role].vq);
+	u16 used = virtio16_to_cpu(&fake->vdev, vring->used->idx);
+
+	if (virtio_has_feature(&fake->vdev, VIRTIO_RING_F_EVENT_IDX))
+		return vring_need_event(virtio16_to_cpu(&fake->vdev, vring_used_event(vring)),
+					used + 1, used);
+	return !(virtio16_to_cpu(&fake->vdev, vring->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
+}
+
+/**
  * fake_balloon_pop - take the next buffer from a queue, as the device
  * @fake: the device
  * @role: of the queue

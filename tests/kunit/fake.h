@@ -174,6 +174,7 @@ void fake_balloon_command(struct fake_balloon *fake, u32 id);
 void fake_balloon_config_irq(struct fake_balloon *fake);
 u32 fake_balloon_actual(struct fake_balloon *fake);
 
+bool fake_balloon_wants_irq(struct fake_balloon *fake, enum fake_role role);
 bool fake_balloon_pop(struct fake_balloon *fake, enum fake_role role, struct fake_buffer *buffer);
 void fake_balloon_accept(struct fake_balloon *fake, enum fake_role role,
 			 const struct fake_buffer *buffer);

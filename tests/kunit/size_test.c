@@ -75,6 +75,7 @@ static void size_inflate_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, buffer->len, 400U);
 	/* Past the time at which the driver looks whether anybody is there. */
 	msleep(2500);
+	KUNIT_EXPECT_TRUE(test, fake_balloon_wants_irq(fake, FAKE_INFLATE));
 	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), 0);
 	KUNIT_EXPECT_TRUE(test, fake_balloon_bound(fake));
 	KUNIT_EXPECT_EQ(test, fake->resets, 1U);
@@ -161,6 +162,7 @@ static void size_deflate_waits(struct kunit *test)
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
 	KUNIT_EXPECT_EQ(test, buffer->len, 400U);
 	msleep(2500);
+	KUNIT_EXPECT_TRUE(test, fake_balloon_wants_irq(fake, FAKE_DEFLATE));
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
 	/* Notices if they have been freed: that poisons them. */
 	fake_balloon_answer(fake, FAKE_DEFLATE, buffer, 0);
