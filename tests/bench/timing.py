@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Times by the wall, where the host's work counts: told only beside the other driver's."""
+
+import re
+import statistics
+import time
+
+from guest import MIB, start_guest
+
+GIB = 1024 * MIB
+SMP = {'cpus': 2}
+STATS_QUEUE = 2
+TRACE = ('virtio_notify', 'virtio_queue_notify', 'virtio_balloon_set_config')
+THRASHING = {'memory': 192, 'swap': 512}
+ANSWERS = 200
+PAUSE = 0.1             # seconds between an answer and the next request
+# What frees pages, as kernels call it.
+FREE = ('free_unref_page', 'free_unref_page_list', 'free_unref_folios', 'free_frozen_pages',
+        '__free_pages_ok')
+NOTIFIER = {'stock': 'virtio_balloon_oom_notify', 'ours': 'balloon_oom_notify'}
+
+
+def start(lab, new_directory, **options):
+    """A guest with the driver loaded, whose QEMU notes what it and the guest say."""
+    log = new_directory() / 'trace'
+    events = [word for event in TRACE for word in ('-trace', event)]
+    guest = start_guest(lab, new_directory, **SMP, **options,
+                        qemu_args=(*events, '-D', log, '-msg', 'timestamp=on'))
+    guest.trace_log = log
+    guest.load()
+    return guest
+
+
+EVENT = re.compile(r'^\d+@(\d+\.\d+):(\w+) (.*)$', re.M)
+
+
+def traced(guest):
+    """Time in seconds, name and arguments of each event so far."""
+    return [(float(when), name, arguments) for when, name, arguments in
+            EVENT.findall(guest.trace_log.read_text())]
+
+
+def inflate(lab, new_directory):
+    """1 GiB of memory that the guest has used, taken away from it."""
+    guest = start(lab, new_directory, memory=1536)
+    guest.hog(1200).kill()
+    full = guest.rss()
+    size = guest.memory - GIB
+    began = time.time()
+    guest.balloon(size)
+    guest.wait_actual(size, 300)
+    ended = time.time()
+    writes = [when for when, name, _ in traced(guest)
+              if name == 'virtio_balloon_set_config' and began <= when <= ended]
+    won = full - guest.rss()
+    guest.check_log()
+    guest.close()
+    return {'inflate': writes[-1] - began, 'writes': len(writes), 'won': won / MIB,
+            'age': max(b - a for a, b in zip([began, *writes], writes))}
+
+
+def ask(guest, seconds):
+    """Milliseconds from the host's request to the answer, of as many as there are time for."""
+    queue = None
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        guest.poll_stats(0)
+        guest.poll_stats(1)         # asks at once, unless the last was not answered yet
+        time.sleep(PAUSE)
+    guest.poll_stats(0)
+
+    events = traced(guest)
+    for _, name, arguments in events:
+        if name == 'virtio_queue_notify' and f' n {STATS_QUEUE} ' in arguments:
+            queue = arguments.split()[-1]
+    asked, taken = None, []
+    for when, name, arguments in events:
+        if not arguments.endswith(queue):
+            continue
+        if name == 'virtio_notify':
+            asked = when
+        elif name == 'virtio_queue_notify' and asked:
+            taken.append((when - asked) * 1000)
+            asked = None
+    return taken
+
+
+def thrashing(lab, new_directory):
+    guest = start(lab, new_directory, **THRASHING)
+    hog = guest.hog(224, timeout=120)
+    hog.churn()
+    taken = ask(guest, 30)
+    guest.check_log()
+    guest.close()
+    return {'thrashing': statistics.median(taken), 'thrashing, worst': max(taken)}
+
+
+def inflating(lab, new_directory):
+    guest = start(lab, new_directory, memory=1536)
+    guest.hog(1200).kill()
+    taken = []
+    guest.balloon(guest.memory - GIB)
+    taken = ask(guest, 3)
+    guest.check_log()
+    guest.close()
+    return {'inflating': statistics.median(taken), 'inflating, worst': max(taken)}
+
+
+def relief(lab, new_directory):
+    """Milliseconds that the OOM path is held before the first page is free."""
+    guest = start(lab, new_directory, memory=384, balloon={'deflate-on-oom': True})
+    size = 160 * MIB
+    guest.balloon(size)
+    guest.wait_actual(size)
+    tracing = '/sys/kernel/tracing'
+    notifier = NOTIFIER[lab.driver]
+    names = '|'.join(FREE)
+    guest.sh(f'mount -t tracefs tracefs {tracing} && cd {tracing} && echo mono >trace_clock && '
+             'echo 0 >tracing_on && echo 0 >options/overwrite && '
+             f'grep -xE "{names}" available_filter_functions >/tmp/names && '
+             f'echo {notifier} >>/tmp/names && cat /tmp/names >set_ftrace_filter && '
+             f'echo "{notifier}:traceon:1" >>set_ftrace_filter && echo function >current_tracer')
+    guest.hog(224).kill()
+    task = held = began = None
+    for line in guest.sh(f'cat {tracing}/trace', 300).splitlines():
+        call = re.search(r'-(\d+) .* (\d+\.\d+): (\w+) <-', line)
+        if not call:
+            continue
+        if call[3] == notifier and began is None:
+            task, began = call[1], float(call[2])
+        elif began is not None and call[1] == task:
+            held = (float(call[2]) - began) * 1000
+            break
+    guest.check_log()
+    guest.close()
+    return {'relief': held}
