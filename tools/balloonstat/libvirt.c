@@ -234,13 +234,13 @@ int libvirt_open(const char *uri, const char *domain)
 {
 	(void)uri;
 	(void)domain;
-	return -ENOSYS;
+	return -EOPNOTSUPP;
 }
 
 int libvirt_list(const char *uri)
 {
 	(void)uri;
-	return -ENOSYS;
+	return -EOPNOTSUPP;
 }
 
 #endif

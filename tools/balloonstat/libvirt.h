@@ -22,7 +22,7 @@ bool libvirt_built(void);
  * What comes first is a greeting as QEMU's, or an object with "error". After
  * that each line sent is a command, each line received its answer.
  *
- * Return: a non-blocking descriptor, or -errno; -ENOSYS: built without libvirt.
+ * Return: a non-blocking descriptor, or -errno; -EOPNOTSUPP: built without libvirt.
  */
 int libvirt_open(const char *uri, const char *domain);
 
@@ -33,7 +33,7 @@ int libvirt_open(const char *uri, const char *domain);
  * What comes is an object with "domain" for each, or one with "error", and then
  * the end of file.
  *
- * Return: a non-blocking descriptor, or -errno; -ENOSYS: built without libvirt.
+ * Return: a non-blocking descriptor, or -errno; -EOPNOTSUPP: built without libvirt.
  */
 int libvirt_list(const char *uri);
 

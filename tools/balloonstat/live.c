@@ -159,7 +159,7 @@ static const struct column {
 	{ "dscan", VIRTIO_BALLOON_S_DIRECT_SCAN, 6 },
 	{ "kscan", VIRTIO_BALLOON_S_ASYNC_SCAN, 6 },
 	{ "swin", VIRTIO_BALLOON_S_SWAP_IN, 6 },
-	{ "age", -1, 5 },
+	{ "age", -1, 4 },
 	{ "drecl", VIRTIO_BALLOON_S_DIRECT_RECLAIM, 6 },
 	{ "krecl", VIRTIO_BALLOON_S_ASYNC_RECLAIM, 6 },
 	{ "swout", VIRTIO_BALLOON_S_SWAP_OUT, 6 },

@@ -44,9 +44,11 @@ static json_t *rates(const struct rates *r)
 	return o;
 }
 
+#define SIX	"s:o, s:o, s:o, s:o, s:o, s:o, "
+
 static json_t *evidence(const struct evidence *e)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{" SIX SIX SIX "}",
 			 "oom-kills", real(e->kills),
 			 "alloc-stalls", real(e->stalls),
 			 "alloc-stalls-high", real(e->stall_high),

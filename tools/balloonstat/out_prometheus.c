@@ -148,14 +148,14 @@ int out_metrics(struct guest *const *guests, size_t nr, double now, FILE *to)
 	fprintf(to, "balloonstat_written_timestamp_seconds %.15g\n", now);
 	for (unsigned int tag = 0; tag < TAG_NR; tag++)
 		put_tag(guests, nr, tag, to);
-	put_gauge(guests, nr, "actual_bytes", "Memory that the guest has, balloon subtracted", actual,
-		  to);
-	put_gauge(guests, nr, "max_bytes", "Memory that the guest has with an empty balloon", max,
-		  to);
+	put_gauge(guests, nr, "actual_bytes", "Memory that the guest has, balloon subtracted",
+		  actual, to);
+	put_gauge(guests, nr, "max_bytes", "Memory that the guest has with an empty balloon",
+		  max, to);
 	put_gauge(guests, nr, "polling_interval_seconds",
 		  "How often the host asks for a report, 0 for never", polling, to);
-	put_gauge(guests, nr, "report_timestamp_seconds", "When the guest's last report came", report,
-		  to);
+	put_gauge(guests, nr, "report_timestamp_seconds", "When the guest's last report came",
+		  report, to);
 	put_gauge(guests, nr, "report_age_seconds", "Age of the guest's last report", age, to);
 	put_diagnosis(guests, nr, to);
 	return ferror(to) ? -1 : 0;

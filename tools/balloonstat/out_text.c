@@ -12,7 +12,7 @@
 #define NAME_MAX_WIDTH	24
 
 const char out_header[] =
-	"  mem avail  swin swout majfl stall kscan krecl dscan drecl oom  age diagnosis";
+	"  mem avail  swin swout majfl stall kscan krecl dscan drecl oom age diagnosis";
 
 static const char *gauge(const struct guest *g, unsigned int tag, char *buf)
 {
@@ -63,7 +63,7 @@ const char *out_row(const struct guest *g, char *buf)
 	for (size_t i = 0; i < sizeof(speeds) / sizeof(*speeds); i++)
 		n += snprintf(buf + n, OUT_ROW - n, " %5s", speed(from, speeds[i], word));
 	n += snprintf(buf + n, OUT_ROW - n, " %3s", risen(from, VIRTIO_BALLOON_S_OOM_KILL, word));
-	n += snprintf(buf + n, OUT_ROW - n, " %4s", units_age(word, from->age));
+	n += snprintf(buf + n, OUT_ROW - n, " %3s", units_age(word, from->age));
 	snprintf(buf + n, OUT_ROW - n, " %s", out_state(g));
 	return buf;
 }

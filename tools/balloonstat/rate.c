@@ -4,8 +4,8 @@
 #include "rate.h"
 
 /* What no machine does in a second: a PiB, 2^40 events. */
-#define MAX_BYTES_PER_S		(double)(1ULL << 50)
-#define MAX_EVENTS_PER_S	(double)(1ULL << 40)
+#define MAX_BYTES_PER_S		((double)(1ULL << 50))
+#define MAX_EVENTS_PER_S	((double)(1ULL << 40))
 
 /* Reports come with some delay: more than so many intervals is a gap. */
 #define GAP_INTERVALS		3

@@ -6,7 +6,7 @@
 #include "reply.h"
 
 /* More bytes than any machine has. */
-#define MAX_MEMORY	(double)(1ULL << 56)
+#define MAX_MEMORY	((double)(1ULL << 56))
 /* A statistic that the guest has not sent is 2^64-1, which as a real is 2^64. */
 #define UNSET		18446744073709551616.0
 /* Far enough in the future for a time stamp. */

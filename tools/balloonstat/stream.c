@@ -106,7 +106,7 @@ int stream_fill(struct stream *s)
 	if (s->taken)
 		drop_taken(s);
 	while (budget) {
-		size_t want = 4096 < budget ? 4096 : budget;
+		size_t want = budget > 4096 ? 4096 : budget;
 		ssize_t n;
 		int err;
 

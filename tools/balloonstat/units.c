@@ -59,15 +59,15 @@ const char *units_age(char *buf, double seconds)
 {
 	if (seconds < 0)
 		snprintf(buf, UNITS_LEN, "-");
-	else if (seconds < 1000)
+	else if (seconds < 999.5)
 		snprintf(buf, UNITS_LEN, "%.0f", seconds);
-	else if (seconds < 100 * 60)
+	else if (seconds < 99 * 60)
 		snprintf(buf, UNITS_LEN, "%.0fm", seconds / 60);
 	else if (seconds < 72 * 3600)
 		snprintf(buf, UNITS_LEN, "%.0fh", seconds / 3600);
-	else if (seconds < 1000.0 * 86400)
+	else if (seconds < 99.0 * 86400)
 		snprintf(buf, UNITS_LEN, "%.0fd", seconds / 86400);
 	else
-		snprintf(buf, UNITS_LEN, ">3y");
+		snprintf(buf, UNITS_LEN, "old");
 	return buf;
 }

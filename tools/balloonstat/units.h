@@ -38,11 +38,11 @@ const char *units_bytes(char *buf, double value);
 const char *units_count(char *buf, double value);
 
 /**
- * units_age() - seconds in at most four characters, for a column
+ * units_age() - seconds in at most three characters, for a column
  * @buf: UNITS_LEN bytes
  * @seconds: negative: not known
  *
- * Return: @buf, such as "3", "5m", "7h", "12d" or "-".
+ * Return: @buf, such as "3", "20m", "7h", "12d", "old" or "-".
  */
 const char *units_age(char *buf, double seconds);
 
