@@ -27,16 +27,18 @@ class FakeGuest:
     """What a guest and its QEMU say.
 
     rates       name -> a second, for counters that rise
-    stats       name -> value; or a function of no arguments that returns such
+    stats       name -> value, in place of what would be told
+    change      a function of that and the number of reports: what to say otherwise
     interval    at the beginning; 0: polling is off
     """
 
     def __init__(self, name='guest', rates=None, stats=None, interval=1, version=(10, 0),
                  actual=1024 * MIB, memory=1024 * MIB, balloon=True, driver=True, running=True,
-                 age=0, silent=False, seconds=1.0):
+                 age=0, silent=False, seconds=1.0, change=None):
         self.name = name
         self.rates = dict(rates or {})
         self.given = stats
+        self.change = change
         self.interval = interval
         self.version = version
         self.actual = actual
@@ -60,13 +62,12 @@ class FakeGuest:
             self.counts['stat-' + name.replace('_', '-')] += n
 
     def stats(self):
-        if callable(self.given):
-            return self.given()
         if self.given is not None:
             return self.given
         if self.silent:
             return {name: UNSET for name in (*COUNTERS, *GAUGES)}
-        return {**{name: int(n) for name, n in self.counts.items()}, **GAUGES}
+        stats = {**{name: int(n) for name, n in self.counts.items()}, **GAUGES}
+        return {**stats, **(self.change(stats, self.told) if self.change else {})}
 
     def report(self):
         """A new report, if it is time for one."""

@@ -53,6 +53,7 @@ static void hang_up(struct guest *g)
 	g->phase = PHASE_DOWN;
 	g->batch_nr = 0;
 	g->driver = -1;
+	g->lost = true;
 }
 
 /* --- asking ---------------------------------------------------------------- */
@@ -577,7 +578,9 @@ void guest_begin(struct guest *g, const struct guest_wants *wants, double now)
 {
 	g->fresh = false;
 	if (g->phase == PHASE_DOWN) {
-		connect_to(g, now);
+		/* First say so. */
+		if (!g->lost)
+			connect_to(g, now);
 		return;
 	}
 	if (g->phase != PHASE_READY)

@@ -77,6 +77,7 @@ enum ask {
  * @history: bytes scanned a second as shares of memory, in time; for drawing
  * @history_nr: samples there are, which may be more than fit
  *
+ * @lost: the connection was lost since the last round was shown
  * @complained: the trouble that was last spoken of
  * @explained: @explained_regime was explained
  * @explained_regime: the one that was last
@@ -101,6 +102,7 @@ struct guest {
 	bool fresh;
 	double history[GUEST_HISTORY];
 	unsigned int history_nr;
+	bool lost;
 	enum trouble complained;
 	bool explained;
 	enum regime explained_regime;
