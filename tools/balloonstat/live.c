@@ -30,6 +30,7 @@ static const char *const blocks[LEVELS + 1] = {
 static const char *const plain[LEVELS + 1] = { " ", ".", ":", "-", "=", "+", "*", "#", "@" };
 
 static const struct guest *chosen;
+static bool by_user;		/* else it is always the first */
 static bool by_name, unicode;
 static size_t first;		/* line of the table on top */
 
@@ -286,9 +287,10 @@ static void draw_detail(const struct hub *hub, int y)
 /* The guest that was chosen may have gone; where it stands is known after. */
 static size_t place_of_chosen(struct guest *const *sorted, size_t nr)
 {
-	for (size_t i = 0; i < nr; i++)
+	for (size_t i = 0; i < nr && by_user; i++)
 		if (sorted[i] == chosen)
 			return i;
+	by_user = false;
 	chosen = nr ? sorted[0] : NULL;
 	return 0;
 }
@@ -354,6 +356,7 @@ static void choose(const struct hub *hub, int by)
 	if (by > 0 && place + 1 < s->nr)
 		place++;
 	chosen = sorted[place];
+	by_user = true;
 out:
 	free(sorted);
 }
