@@ -298,7 +298,7 @@ static void conversation(const struct options *o, unsigned int damaged)
 /* A line without an end must not be kept without an end. */
 static void endless(const struct options *o)
 {
-	struct guest *g = guest_new(SOURCE_QMP, NULL, "/nowhere/endless.sock");
+	struct guest *g = guest_new(SOURCE_QMP, NULL, "/nowhere/long.sock");
 	static char junk[65536];
 	int pair[2];
 

@@ -112,6 +112,13 @@ static int occurrences(const char *text, const char *word)
 	return n;
 }
 
+static void assert_has(const char *text, const char *line)
+{
+	if (!strstr(text, line))
+		print_error("not there: %s\n", line);
+	assert_non_null(strstr(text, line));
+}
+
 static void test_prometheus(void **state)
 {
 	struct guest *guests[] = {
@@ -125,15 +132,22 @@ static void test_prometheus(void **state)
 	assert_int_equal(occurrences(text, "# TYPE balloonstat_swap_in_bytes_total counter\n"), 1);
 	assert_int_equal(occurrences(text, "# HELP balloonstat_swap_in_bytes_total "), 1);
 	assert_int_equal(occurrences(text, "# HELP "), occurrences(text, "# TYPE "));
-	assert_non_null(strstr(text, "\nballoonstat_swap_in_bytes_total{guest=\"a\",address=\"/run/a.sock\"} 4096\n"));
-	assert_non_null(strstr(text, "{guest=\"b\\\\\\\"\\n\",address=\"/run/b.sock\"} 4096\n"));
+	assert_has(text,
+		   "\nballoonstat_swap_in_bytes_total{guest=\"a\",address=\"/run/a.sock\"} 4096\n");
+	assert_has(text,
+		   "{guest=\"b\\\\\\\"\\n\",address=\"/run/b.sock\"} 4096\n");
 	/* What was not sent is left out. */
 	assert_null(strstr(text, "balloonstat_swap_out_bytes_total{"));
-	assert_non_null(strstr(text, "balloonstat_available_memory_bytes{guest=\"a\",address=\"/run/a.sock\"} 471859200\n"));
-	assert_non_null(strstr(text, "balloonstat_alloc_stalls_total{guest=\"a\",address=\"/run/a.sock\"} 7\n"));
-	assert_non_null(strstr(text, "balloonstat_diagnosis{guest=\"a\",address=\"/run/a.sock\",diagnosis=\"healthy\"} 1\n"));
-	assert_non_null(strstr(text, "balloonstat_diagnosis{guest=\"a\",address=\"/run/a.sock\",diagnosis=\"critical\"} 0\n"));
-	assert_non_null(strstr(text, "balloonstat_up{guest=\"c\",address=\"/run/c.sock\"} 0\n"));
+	assert_has(text,
+		   "balloonstat_available_memory_bytes{guest=\"a\",address=\"/run/a.sock\"} 471859200\n");
+	assert_has(text,
+		   "balloonstat_alloc_stalls_total{guest=\"a\",address=\"/run/a.sock\"} 7\n");
+	assert_has(text,
+		   "balloonstat_diagnosis{guest=\"a\",address=\"/run/a.sock\",diagnosis=\"healthy\"} 1\n");
+	assert_has(text,
+		   "balloonstat_diagnosis{guest=\"a\",address=\"/run/a.sock\",diagnosis=\"critical\"} 0\n");
+	assert_has(text,
+		   "balloonstat_up{guest=\"c\",address=\"/run/c.sock\"} 0\n");
 	assert_int_equal(occurrences(text, "guest=\"c\""), 1);
 	free(text);
 	for (int i = 0; i < 3; i++)
@@ -215,7 +229,8 @@ static void test_row(void **state)
 	/* The header stands above the numbers, in 80 columns. */
 	assert_true(strlen(out_header) <= 80);
 	assert_true(strlen(row) - strlen("healthy") + 12 <= 80);
-	assert_int_equal(strstr(out_header, "diagnosis") - out_header, strstr(row, "healthy") - row);
+	assert_int_equal(strstr(out_header, "diagnosis") - out_header,
+			 strstr(row, "healthy") - row);
 	g->trouble = TROUBLE_GONE;
 	assert_string_equal(out_row(g, row),
 			    "    -     -     -     -     -     -     -     -     -     -   -   - gone");

@@ -66,7 +66,7 @@ static const struct {
 	{ "a page counter of 32 bits wraps", 1, 1, { 100, 200 }, SCANS,
 	  { 4 * K * UINT32_MAX, 4 * K }, { ALL, ALL }, false, RATE_OK, 2 * 4 * K, true, false },
 	{ "a counter of 64 bits wraps", 1, 1, { 100, 200 }, SCANS,
-	  { UINT64_MAX - 8 * K + 1, 8 * K }, { ALL, ALL }, false, RATE_OK, 16 * K, true, false },
+	  { 0 - 8 * K, 8 * K }, { ALL, ALL }, false, RATE_OK, 16 * K, true, false },
 	{ "falls from the middle: no wrap", 1, 1, { 100, 200 }, STALLS, { 5000, 5 },
 	  { ALL, ALL }, false, RATE_RESET, -1, false, false },
 	{ "more than a machine can count", 1, 1, { 100, 200 }, SCANS, { 0, 1ULL << 60 },

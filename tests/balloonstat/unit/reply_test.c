@@ -121,7 +121,8 @@ static void test_balloon(void **state)
 		{ "[{\"name\": \"n\", \"type\": \"child<virtio-net-pci>\"},"
 		  " {\"name\": \"b\", \"type\": \"child<virtio-balloon-pci-non-transitional>\"}]",
 		  "/p/b", "/p/b/virtio-backend" },
-		{ "[{\"name\": \"b\", \"type\": \"child<virtio-balloon-device>\"}]", "/p/b", "/p/b" },
+		{ "[{\"name\": \"b\", \"type\": \"child<virtio-balloon-device>\"}]", "/p/b",
+		  "/p/b" },
 		{ "[{\"name\": \"b\", \"type\": \"child<virtio-balloon-ccw>\"}]", "/p/b",
 		  "/p/b/virtio-backend" },
 		{ "[{\"name\": \"type\", \"type\": \"string\"}]", NULL, NULL },
