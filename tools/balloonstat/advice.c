@@ -263,10 +263,9 @@ const char *diagnosis_advice(const struct diagnosis *d, const struct limits *l, 
 		break;
 	case REGIME_RECLAIM:
 		if (plenty(e, l) && e->returned < l->v[LIMIT_RETURN_HIGH])
-			add(&t, "the page cache gives way, but too late: raise vm.watermark_scale_factor in the guest, or ");
+			add(&t, "there is page cache enough, but it gives way too late: raise vm.watermark_scale_factor in the guest");
 		else
-			add(&t, "allocations wait, and reclaim still succeeds: ");
-		more_memory(&t, e, l);
+			more_memory(&t, e, l);
 		break;
 	case REGIME_STALLS:
 		add(&t, "little can be scanned: memory is locked, in huge pages, or the kernel's; ");

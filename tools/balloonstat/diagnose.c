@@ -76,11 +76,9 @@ static bool above(bool was, double value, double limit, double leave)
 /* Low below the limit, until it is well above again. Unknown is not low. */
 static bool below(bool was, double value, double limit, double leave)
 {
-	double high = limit / leave;
+	/* A narrower band than above(): what swaps scans twice what it reclaims. */
+	double high = limit * (1 + (1 - leave) / 2);
 
-	/* Where there is no room left above, halfway to all. */
-	if (high >= 100)
-		high = (limit + 100) / 2;
 	return value >= 0 && value < (was ? high : limit);
 }
 
@@ -294,8 +292,9 @@ void diagnose(struct diagnosis *d, const struct limits *l, const struct sample *
 	} else if (d->kills_seen && s->mono - d->last_kill > l->v[LIMIT_OOM_HOLD]) {
 		d->kills_seen = 0;
 	}
-	/* A kill is an event: it is shown for a while. */
-	if (d->kills_seen && regime <= d->kill_regime) {
+	/* A kill is an event: it is shown at once and for a while. */
+	if (d->kills_seen && regime <= d->kill_regime &&
+	    (!d->known || d->regime <= d->kill_regime)) {
 		d->evidence = d->kill_evidence;
 		show(d, d->kill_regime, s->mono);
 		return;

@@ -13,10 +13,10 @@ enum regime {
 	REGIME_NO_DATA,
 	REGIME_HEALTHY,
 	REGIME_CGROUP_LIMIT,	/* a cgroup reclaims its own memory */
+	REGIME_CGROUP_OOM,	/* a kill, and no pressure on the whole guest */
 	REGIME_STALLS,		/* row 2: allocations wait, little is scanned */
 	REGIME_KSWAPD_FAILS,	/* row 5: kswapd scans and reclaims little */
 	REGIME_RECLAIM,		/* row 3: allocations reclaim, with success */
-	REGIME_CGROUP_OOM,	/* a kill, and no pressure on the whole guest */
 	REGIME_THRASHING,	/* row 4: little success, or for nothing */
 	REGIME_CRITICAL,	/* row 1: a kill, and pressure on the whole guest */
 	REGIME_NR,

@@ -221,7 +221,7 @@ static void test_band(void **state)
 static void test_ratio_band(void **state)
 {
 	static const struct report low = { .stalls = 200, .dscan = 100, .dreclaim = 29 };
-	static const struct report near = { .stalls = 200, .dscan = 100, .dreclaim = 40 };
+	static const struct report near = { .stalls = 200, .dscan = 100, .dreclaim = 35 };
 	static const struct report good = { .stalls = 200, .dscan = 100, .dreclaim = 70 };
 	struct bench b;
 
