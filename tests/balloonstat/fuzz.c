@@ -276,7 +276,7 @@ static void conversation(const struct options *o, unsigned int damaged)
 		while (recv(pair[1], sink, sizeof(sink), 0) > 0)
 			;
 		if (!below(30) && guest_waits(g))
-			guest_late(g, now);
+			guest_late(g, 1, now);
 		if (!below(200))
 			guest_restore(g, now);
 		if (!(i % 8))

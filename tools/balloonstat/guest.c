@@ -225,6 +225,7 @@ static void finish_sample(struct guest *g, const struct guest_wants *wants, doub
 	}
 	g->sample = *s;
 	g->age = age_of(g, s);
+	g->age_then = g->age;
 	diagnose(&g->diagnosis, &wants->limits, s, &g->rates, g->age);
 	remember(g);
 	/* But not those of a guest that is silent. */
@@ -630,8 +631,15 @@ bool guest_waits(const struct guest *g)
 	return g->phase != PHASE_DOWN && g->phase != PHASE_READY;
 }
 
-void guest_late(struct guest *g, double now)
+void guest_late(struct guest *g, double timeout, double now)
 {
+	/* Not yet: what was last said stands, and grows old. */
+	if (g->trouble == TROUBLE_NONE && g->sample.mono > 0 && now - g->asked < timeout) {
+		if (g->age >= 0)
+			g->age = g->age_then + now - g->sample.mono;
+		g->rates.event = RATE_SAME;
+		return;
+	}
 	if (g->phase == PHASE_GREETING && g->source == SOURCE_QMP)
 		set_trouble(g, TROUBLE_BUSY, "no greeting: %s", busy);
 	else

@@ -120,7 +120,7 @@ struct guest {
 	struct sample next;	/* being filled in */
 	struct sample base;	/* the last with another report */
 	bool has_base, restarted, taken;
-	double report_seen;
+	double report_seen, age_then;
 	uint64_t max;
 	bool polling_changed;
 	int64_t polling_before, polling_ours;
@@ -189,11 +189,12 @@ void guest_work(struct guest *g, const struct guest_wants *wants, double now);
 bool guest_waits(const struct guest *g);
 
 /**
- * guest_late() - say that a guest has not answered in this round
+ * guest_late() - a guest has not answered in this round
  * @g: a guest that waits; it goes on waiting, and comes back when it answers
+ * @timeout: seconds that it has to answer; it is in trouble only after that
  * @now: seconds of CLOCK_MONOTONIC
  */
-void guest_late(struct guest *g, double now);
+void guest_late(struct guest *g, double timeout, double now);
 
 /**
  * guest_restore() - begin to put the polling interval back

@@ -130,7 +130,7 @@ static void one_round(struct hub *hub, const struct view *view, double patience,
 		work(hub, view, deadline, mask);
 	for (size_t i = 0; i < s->nr; i++) {
 		if (guest_waits(s->guests[i]))
-			guest_late(s->guests[i], hub->now);
+			guest_late(s->guests[i], hub->options->timeout, hub->now);
 		s->guests[i]->lost = false;
 		hub->samples += s->guests[i]->fresh;
 	}

@@ -68,7 +68,7 @@ static json_t *failure(const char *fallback)
 			 error && error->message ? error->message : fallback);
 }
 
-/* Pass one command on; libvirt wants to put its own id. */
+/* Pass one command on; libvirt wants to put its own id. NULL: the domain is gone. */
 static json_t *pass(virDomainPtr domain, const char *line)
 {
 	json_t *command = json_loads(line, 0, NULL), *id, *answer = NULL;
@@ -84,8 +84,14 @@ static json_t *pass(virDomainPtr domain, const char *line)
 	if (!json_is_object(answer)) {
 		json_decref(answer);
 		answer = failure("the monitor's answer makes no sense");
+		if (virDomainIsActive(domain) != 1) {
+			json_decref(answer);
+			answer = NULL;
+		}
 	}
-	json_object_set_new(answer, "id", id);
+	if (answer)
+		json_object_set(answer, "id", id);
+	json_decref(id);
 	free(result);
 	free(text);
 	return answer;
