@@ -12,11 +12,11 @@ import threading
 
 import pytest
 
-from guest import MIB, Hog
+from guest import MIB, GuestError, Hog
 from lab import TOP
 
 TOOL = TOP / 'tools' / 'balloonstat'
-SMALL = {'memory': 256, 'swap': 512, 'disk': 384}
+SMALL = {'memory': 256, 'swap': 192, 'disk': 384}
 # A guest under emulation, on a machine that does other things too.
 PATIENCE = 120
 
@@ -54,8 +54,10 @@ class Watch:
     def wait(self, name, begin=None, what=''):
         """Until it calls what is the matter this; returns that object."""
         begin = len(self.objects) if begin is None else begin
-        self.guest.wait_for(lambda: name in self._names(begin), PATIENCE,
-                            f'{name}{what}; it said {self._names(begin)[-5:]}')
+        try:
+            self.guest.wait_for(lambda: name in self._names(begin), PATIENCE, f'{name}{what}')
+        except GuestError as e:
+            raise GuestError(f'it said {self._names(begin)} and not {name}') from e
         return next(o for o in self.objects[begin:]
                     if o.get('diagnosis', {}).get('name') == name)
 
