@@ -8,6 +8,7 @@ import pathlib
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 import pytest
@@ -67,10 +68,15 @@ def start():
     def call(*args, **kwargs):
         kwargs = {'stdin': subprocess.DEVNULL, 'stdout': subprocess.PIPE,
                   'stderr': subprocess.PIPE, **kwargs}
-        running.append(subprocess.Popen([PROGRAM, *map(str, args)], **kwargs))
-        return running[-1]
+        process = subprocess.Popen([PROGRAM, *map(str, args)], **kwargs)
+        # Who waits for a line that does not come gets the end of the file.
+        timer = threading.Timer(3 * TIMEOUT, process.kill)
+        timer.start()
+        running.append((process, timer))
+        return process
     yield call
-    for process in running:
+    for process, timer in running:
+        timer.cancel()
         process.kill()
         process.wait()
         for stream in process.stdout, process.stderr:

@@ -11,10 +11,12 @@ from conftest import wait_for
 from fakeqmp import FakeGuest, Hangs
 
 
-def test_not_touched_unless_asked(servers, run):
-    guest = FakeGuest('vm', interval=0)
+@pytest.mark.parametrize('interval', [0, 3])
+def test_not_touched_unless_asked(servers, run, interval):
+    guest = FakeGuest('vm', interval=interval)
     ran = run('-q', servers.add(guest), '-j', '0.2', '3')
-    assert ran.objects[0]['diagnosis']['why'] == 'polling-off'
+    assert ran.objects[0]['polling'] == interval
+    assert ran.objects[0]['diagnosis']['why'] == ('one-report' if interval else 'polling-off')
     assert guest.intervals == [] and 'qom-set' not in guest.commands
 
 

@@ -100,7 +100,7 @@ static void test_table(void **state)
 		assert_string_equal(rate_event_name(r.event), rate_event_name(table[i].event));
 		assert_int_equal(rate_has(&r, table[i].tag), table[i].rate >= 0);
 		if (table[i].rate >= 0)
-			assert_true(fabs(r.rate[table[i].tag] - table[i].rate) < 1e-9);
+			assert_true(fabs(r.rate[table[i].tag] - table[i].rate) < 0.000000001);
 		else
 			assert_true(r.rate[table[i].tag] == 0);
 		assert_int_equal(!!(r.wrapped & TAG_BIT(table[i].tag)), table[i].wrapped);
