@@ -59,7 +59,7 @@ def beside(servers, run, other, *args):
      'guest-stats-polling-interval'),
     (Answers('qom-list', b'{"error": {"class": "CommandNotFound", "desc": "no \\u001b[2J"}, '
              b'"id": {id}}\r\n'), 'no-data', 'QEMU refuses: no ?[2J'),
-], ids=str)
+])
 def test_misbehaves(servers, run, other, state, says):
     o = beside(servers, run, other)
     if state != 'no-data':

@@ -208,3 +208,15 @@ def test_terminal_goes(live):
     assert t.process.wait(10) is not None
     assert guest.interval == 0
     t.master, t.slave = os.openpty()
+
+
+def test_answers_between_rounds(live):
+    """Keys and a new size are answered at once, however long the interval."""
+    t = live([FakeGuest('a'), FakeGuest('b')], '600')
+    t.wait(lambda d: names(d) == ['a', 'b'] and d[2].startswith('>a'))
+    t.press(b'j')
+    t.wait(lambda d: d[3].startswith('>b'))
+    t.resize(30, 132)
+    t.wait(lambda d: 'majfl' in d[1])
+    t.press(b'q')
+    assert t.end() == 0

@@ -104,7 +104,7 @@ def test_json(servers, run):
     numbers = last['diagnosis']['numbers']
     assert numbers['reclaimed-percent'] == pytest.approx(90)
     assert numbers['balloon'] == 256 * MIB
-    assert 'balloon too large' in last['diagnosis']['advice']
+    assert 'it gives way too late' in last['diagnosis']['advice']
     assert 0 <= last['age'] <= 5
 
 

@@ -133,7 +133,7 @@ static void ask_all(struct guest *g, enum phase phase, double now, int n, const 
 		return;
 	if (stream_flush(&g->stream)) {
 		hang_up(g);
-		set_trouble(g, TROUBLE_GONE, "the connection broke");
+		set_trouble(g, TROUBLE_GONE, "the guest is gone: the connection broke");
 	}
 }
 
@@ -169,7 +169,7 @@ static void set_interval(struct guest *g, enum phase phase, int64_t value, doubl
 	ask_value(g, ASK_SET_INTERVAL, value, now);
 	if (g->phase == phase && stream_flush(&g->stream)) {
 		hang_up(g);
-		set_trouble(g, TROUBLE_GONE, "the connection broke");
+		set_trouble(g, TROUBLE_GONE, "the guest is gone: the connection broke");
 	}
 }
 
