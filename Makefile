@@ -27,7 +27,7 @@ help:
 	@echo 'make check-kunit  the KUnit suites alone'
 	@echo 'make check-guest  the guest tests alone; DRIVER=stock for the stock driver,'
 	@echo '                  ARGS= for pytest, such as ARGS="-k suspend"'
-	@echo 'make check-tools  the tests of balloonstat, but for those in guests'
+	@echo 'make check-tools  the tests of balloonstat, but for those in guests; as root'
 	@echo 'make check-install  on each kernel of the matrix: built, installed with DKMS, booted,'
 	@echo '                  statistics; as root'
 	@echo 'make check-kernels  all of the matrix, in a matter of hours; as root'
@@ -72,7 +72,7 @@ install-tools:
 	$(MAKE) -C tools/balloonstat install
 
 check-tools: tools
-	tests/lab/deps lab tools toolstest
+	tests/lab/deps build lab tools toolstest
 	$(MAKE) -C tests/balloonstat unit fuzz
 	$(PYTEST) -n 2 --dist loadgroup tests/balloonstat $(ARGS)
 
