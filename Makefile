@@ -11,8 +11,8 @@ ARGS ?=
 # Of the matrix, all by default.
 PARTS ?=
 
-.PHONY: modules help demo check check-kunit check-guest check-install check-kernels check-faults check-debug soak bench \
-	trees deb lint install uninstall activate status clean
+.PHONY: modules help demo check check-kunit check-tools check-guest check-install check-kernels check-faults \
+	check-debug soak bench tools install-tools trees deb lint install uninstall activate status clean
 
 modules:
 	@test -e $(KDIR)/Makefile || { \
@@ -29,6 +29,7 @@ help:
 	@echo 'make check-kunit  the KUnit suites alone'
 	@echo 'make check-guest  the guest tests alone; DRIVER=stock for the stock driver,'
 	@echo '                  ARGS= for pytest, such as ARGS="-k suspend"'
+	@echo 'make check-tools  the tests of balloonstat, but for those in guests; as root'
 	@echo 'make check-install  on each kernel of the matrix: built, installed with DKMS, booted,'
 	@echo '                  statistics; as root'
 	@echo 'make check-kernels  all of the matrix, in a matter of hours; as root; PARTS= for some,'
@@ -40,6 +41,8 @@ help:
 	@echo 'make soak         all a host may do to a guest, at random; SECONDS=600, SEED= to do it again'
 	@echo 'make bench        our costs beside the stock driver'"'"'s, on 6.1 and 7.3; KVER= for others of'
 	@echo '                  the matrix; as root'
+	@echo 'make tools        build balloonstat, which runs on the host, in tools/balloonstat/build'
+	@echo 'make install-tools  install it; PREFIX=/usr/local, DESTDIR='
 	@echo 'make deb          the Debian package virtio-balloon-dkms, into dist/'
 	@echo 'make lint         checkpatch, sparse, W=1, shellcheck and more'
 	@echo 'make install      register, build and install with DKMS; does not load it'
@@ -51,19 +54,32 @@ help:
 	@echo 'demo, check and lint install the Debian packages they need and say which.'
 	@echo 'QEMU, kernels and guests are kept in $${VIRTIO_BALLOON_CACHE:-~/.cache/virtio-balloon}.'
 
-demo:
+demo: tools
 	tests/lab/deps build lab
 	$(PYTHON) tests/demo.py
 
-check: check-kunit check-guest
+check: check-kunit check-tools check-guest
 
 check-kunit:
 	tests/lab/deps build lab kernel
 	tests/kunit/run
 
-check-guest:
+check-guest: tools
 	tests/lab/deps build lab
 	$(PYTEST) -n 2 --dist loadfile tests/qemu --driver=$(DRIVER) --module=$$(tests/lab/module) $(ARGS)
+
+tools:
+	tests/lab/deps tools
+	$(MAKE) -C tools/balloonstat
+
+# Whoever installs it on a host without apt has installed what it needs.
+install-tools:
+	$(MAKE) -C tools/balloonstat install
+
+check-tools: tools
+	tests/lab/deps build lab tools toolstest
+	$(MAKE) -C tests/balloonstat unit fuzz
+	$(PYTEST) -n 2 --dist loadgroup tests/balloonstat $(ARGS)
 
 # The systems of the matrix, two at a time.
 trees:
@@ -122,4 +138,5 @@ clean:
 	find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' \
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name 'modules.order' \
 		-o -name 'Module.symvers' -o -name '.module-common.o' -o -path ./src/compat/facts.h \) -exec rm -f {} +
+	rm -rf tools/balloonstat/build tests/balloonstat/build
 	find . -name __pycache__ -exec rm -rf {} +

@@ -3,17 +3,21 @@
 """What a host learns about a guest's memory, with the stock driver and ours."""
 
 import pathlib
+import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / 'qemu'))
 from guest import Guest, Hog, MIB       # noqa: E402
-from lab import LAB, make_lab, run      # noqa: E402
+from lab import LAB, TOP, make_lab, run  # noqa: E402
 
+BALLOONSTAT = TOP / 'tools' / 'balloonstat' / 'build' / 'balloonstat'
 MEMORY = 256
-SWAP = 128
-LIMIT = 60                  # seconds, at the most
+SWAP = 192
+DISK = 256
+LIMIT = 60                  # seconds for each kind of pressure, at the most
 
 UNITS = {name: 'bytes' for name in (
     'swap-in', 'swap-out', 'free-memory', 'total-memory', 'available-memory',
@@ -40,7 +44,7 @@ def start(driver, module, work):
     directory = work / driver
     directory.mkdir()
     guest = Guest(make_lab(driver, module, directory), directory,
-                  memory=MEMORY, swap=SWAP)
+                  memory=MEMORY, swap=SWAP, disk=DISK)
     guest.load()
     return guest
 
@@ -55,41 +59,114 @@ def side_by_side(stats):
           f'Stock: {len(stats["stock"])} of 16. Ours: {len(stats["ours"])} of 16.')
 
 
-def next_report(guest, seen):
-    guest.wait_for(lambda: guest.last_stats()[0] > seen, what='report')
-    return guest.last_stats()
+class Balloonstat:
+    """Its lines, as they come, beside what the guest is doing."""
+
+    def __init__(self, guest):
+        self.guest = guest
+        self.doing = 'nothing'
+        self.seen = []
+        self.process = subprocess.Popen(
+            [BALLOONSTAT, '--qmp', guest.qmp_path, '--poll', '1', '--explain',
+             '--set', 'hold=3', '--set', 'oom-hold=3', '1'],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.thread = threading.Thread(target=self._show, daemon=True)
+        self.thread.start()
+
+    def _show(self):
+        for line in self.process.stdout:
+            line = line.rstrip('\n')
+            # What explains a line stands below it, further in.
+            if line.startswith('    ') and line[4] != ' ' and (':' in line or '->' in line):
+                print(f'{"":<22}{line}', flush=True)
+                continue
+            header = line.endswith('diagnosis')
+            print(f'{"the guest" if header else self.doing:<22}{line}', flush=True)
+            if not header:
+                self.seen.append(line.split()[-1])
+
+    def expect(self, name, begin=None):
+        """Wait until it says that, and for one more line."""
+        begin = len(self.seen) if begin is None else begin
+        self.guest.wait_for(lambda: name in self.seen[begin:-1], LIMIT,
+                            f'"{name}" from balloonstat')
+
+    def rest(self):
+        self.doing = 'rests'
+        self.expect('healthy')
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(10)
+        self.thread.join(10)
+        self.process.stdout.close()
 
 
-def pressure(guest):
-    """Fill the guest beyond its memory, then beyond its swap."""
-    print(f'\nNow pressure on {MEMORY} MiB of memory and {SWAP} MiB of swap: first more than the '
-          'memory is in use, then more\nthan both. A line is what one more report brought, '
-          'as the host sees it.\n')
-    print(f'{"second":>6}  {"in use":<21}' +
-          ''.join(f'{name:>17}' for name in PRESSURE))
-    guest.poll_stats(1)
-    seen, before = next_report(guest, 0)
-    began = seen
-    hogs = []
-    kills = 0
-    # The OOM killer comes when swap is full: soon, but that is the guest's to say.
-    while not kills and seen - began < LIMIT:
-        if len(hogs) == 0 and seen - began >= 2:
-            hogs.append(Hog(guest, MEMORY, None))
-        elif len(hogs) == 1 and seen - began >= 10:
-            hogs.append(Hog(guest, MEMORY, None))
-        doing = ('little', 'more than its memory', 'more than all it has')[len(hogs)]
-        seen, now = next_report(guest, seen)
-        print(f'{seen - began:>6}  {doing:<21}' + ''.join(
-            f'{"+" + show(now[name] - before[name], name):>17}'
-            for name in PRESSURE), flush=True)
-        kills = now['oom-kills'] - before['oom-kills']
-        before = now
-    return now
+def regimes(guest):
+    """Drive the guest through all that its kernel can show, and see each named."""
+    print('\nOn the host, balloonstat. mem: what the guest has; avail: available; swin, swout: '
+          'swapped; majfl: major faults;\nstall: allocations that had to wait; kscan, krecl: '
+          'scanned and reclaimed by kswapd; dscan, drecl: by allocations; all a second.\n')
+    b = Balloonstat(guest)
+    try:
+        b.rest()
+
+        b.doing = 'reads a disk'
+        begin = len(b.seen)
+        while 'reclaim' not in b.seen[begin:]:
+            guest.sh(f'dd if=/dev/vdb of=/dev/null bs=1M count={DISK} 2>/dev/null')
+        b.expect('reclaim', begin)
+        b.rest()
+
+        b.doing = 'wants too much'
+        hog = guest.hog(300)
+        hog.churn()
+        b.expect('thrashing')
+        hog.kill()
+        b.rest()
+
+        b.doing = 'container at limit'
+        guest.sh('mkdir /sys/fs/cgroup/box; echo 32M >/sys/fs/cgroup/box/memory.max')
+        hog = guest.hog(64, cgroup='box')
+        hog.churn()
+        b.expect('cgroup-limit')
+        hog.kill()
+        b.doing = 'container killed'
+        guest.sh('echo 0 >/sys/fs/cgroup/box/memory.swap.max')
+        begin = len(b.seen)
+        guest.try_sh("sh -c 'echo 0 >/sys/fs/cgroup/box/cgroup.procs; exec hog 64'")
+        b.expect('cgroup-oom', begin)
+        b.rest()
+
+        # No swap, programs that need all their pages, and kswapd told to begin early.
+        b.doing = 'almost full'
+        guest.sh('swapoff /dev/vda; echo 1000 >/proc/sys/vm/watermark_scale_factor;'
+                 'reader 60 /dev/vdb >/tmp/reader 2>&1 &')
+        guest.wait_for(lambda: guest.sh('cat /tmp/reader') == 'filled\n', what='reader')
+        low = sum(int(line.split()[1]) for line in
+                  guest.sh('grep "  low " /proc/zoneinfo').splitlines()) * 4096
+        begin = len(b.seen)
+        guest.hog((guest.meminfo()['MemFree'] - low * 4 // 5) // MIB)
+        for i in range(LIMIT):
+            if 'kswapd-fails' in b.seen[begin:]:
+                break
+            guest.sh(f'dd if=/dev/zero of=/tmp/file{i} bs=64k count=1 2>/dev/null; sleep 1')
+        b.expect('kswapd-fails', begin)
+
+        b.doing = 'over its memory'
+        begin = len(b.seen)
+        Hog(guest, MEMORY, None)
+        b.expect('critical', begin)
+    finally:
+        b.close()
+    return guest.last_stats()[1]
 
 
 def main():
     began = time.monotonic()
+    if not BALLOONSTAT.exists():
+        print(f'no {BALLOONSTAT}: run make tools', file=sys.stderr)
+        return 1
     qemu = run(LAB / 'fetch', 'qemu')
     module = run(LAB / 'module')
     print(run(qemu, '--version').splitlines()[0])
@@ -107,7 +184,7 @@ def main():
                 guest.close()
         try:
             side_by_side(stats)
-            last = pressure(guest)
+            last = regimes(guest)
             guest.check_log()
         finally:
             guest.close()

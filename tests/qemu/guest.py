@@ -101,7 +101,8 @@ def find_splats(log):
 
     An OOM kill, which a test may well have wanted, comes with a call trace
     too: that one line is let pass within a complete report of one. So it is
-    where the victim, on its way out, was then refused a page.
+    where the victim, on its way out, was then refused a page, or kswapd, which on
+    7.3 wants one to swap others out (swap_cluster_alloc_table).
     """
     lines = log.splitlines()
     legal = set()
@@ -117,7 +118,7 @@ def find_splats(log):
         elif NO_PAGE.search(line):
             refused = set()
         elif refused is not None and (pid := re.search(r'PID: (\d+)', line)):
-            refused = {pid[1]} & victims
+            refused = {pid[1]} & victims or 'Comm: kswapd' in line
         elif refused is not None and 'Call Trace' in line:
             if refused:
                 legal.add(i)

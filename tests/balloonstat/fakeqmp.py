@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Scripted QMP servers on UNIX sockets, each of which misbehaves as it is told."""
+
+import asyncio
+import json
+import threading
+import time
+
+UNSET = (1 << 64) - 1
+MIB = 1 << 20
+BALLOON = '/machine/peripheral/balloon0'
+INTERVAL = 'guest-stats-polling-interval'
+
+COUNTERS = ('stat-swap-in', 'stat-swap-out', 'stat-major-faults', 'stat-minor-faults',
+            'stat-htlb-pgalloc', 'stat-htlb-pgfail', 'stat-oom-kills', 'stat-alloc-stalls',
+            'stat-async-scans', 'stat-direct-scans', 'stat-async-reclaims',
+            'stat-direct-reclaims')
+PRESSURE = COUNTERS[6:]
+GAUGES = {'stat-free-memory': 100 * MIB, 'stat-total-memory': 900 * MIB,
+          'stat-available-memory': 500 * MIB, 'stat-disk-caches': 300 * MIB}
+
+GREETING = {'QMP': {'version': {'qemu': {'major': 10, 'minor': 0, 'micro': 2}, 'package': ''},
+                    'capabilities': ['oob']}}
+
+
+class FakeGuest:
+    """What a guest and its QEMU say.
+
+    rates       name -> a second, for counters that rise
+    stats       name -> value, in place of what would be told
+    change      a function of that and the number of reports: what to say otherwise
+    interval    at the beginning; 0: polling is off
+    """
+
+    def __init__(self, name='guest', rates=None, stats=None, interval=1, version=(10, 0),
+                 actual=1024 * MIB, memory=1024 * MIB, balloon=True, driver=True, running=True,
+                 age=0, silent=False, seconds=1.0, change=None):
+        self.name = name
+        self.rates = dict(rates or {})
+        self.given = stats
+        self.change = change
+        self.interval = interval
+        self.version = version
+        self.actual = actual
+        self.memory = memory
+        self.balloon = balloon
+        self.driver = driver
+        self.running = running
+        self.age = age
+        self.silent = silent            # the guest has never reported
+        self.seconds = seconds          # between reports
+        self.counts = {name: 1000.0 for name in COUNTERS}
+        self.counts['stat-minor-faults'] = 100000.0
+        self.intervals = []             # what was set, in order
+        self.commands = []
+        self.began = time.time()
+        self.told = 0
+        self.last_update = 0 if silent else int(self.began)
+
+    def add(self, **counts):
+        for name, n in counts.items():
+            self.counts['stat-' + name.replace('_', '-')] += n
+
+    def stats(self):
+        if self.given is not None:
+            return self.given
+        if self.silent:
+            return {name: UNSET for name in (*COUNTERS, *GAUGES)}
+        stats = {**{name: int(n) for name, n in self.counts.items()}, **GAUGES}
+        return {**stats, **(self.change(stats, self.told) if self.change else {})}
+
+    def report(self):
+        """A new report, if it is time for one."""
+        now = time.time()
+        reports = int((now - self.began) / self.seconds)
+        if self.silent or not self.interval or reports <= self.told:
+            return
+        for name, rate in self.rates.items():
+            self.counts['stat-' + name] += rate * self.seconds * (reports - self.told)
+        self.told = reports
+        self.last_update = int(self.began + reports * self.seconds) - self.age
+
+    def answer(self, command, arguments):
+        """The value that is returned, or an exception for an error."""
+        path, prop = arguments.get('path'), arguments.get('property')
+        if command == 'qmp_capabilities':
+            return {}
+        if command == 'query-version':
+            return {'qemu': {'major': self.version[0], 'minor': self.version[1], 'micro': 0},
+                    'package': ''}
+        if command == 'query-name':
+            return {'name': self.name} if self.name else {}
+        if command == 'query-status':
+            return {'running': self.running, 'status': 'running' if self.running else 'paused'}
+        if command == 'query-memory-size-summary':
+            return {'base-memory': self.memory, 'plugged-memory': 0}
+        if command == 'query-balloon':
+            return {'actual': self.actual}
+        if command == 'x-query-virtio-status':
+            return {'status': {'statuses': ['VIRTIO_CONFIG_S_DRIVER_OK: Driver ready']
+                               if self.driver else []},
+                    'guest-features': {'dev-features': ['VIRTIO_BALLOON_F_STATS_VQ: Guest stats']
+                                       if self.driver else []}}
+        if command == 'qom-list':
+            return [{'name': 'balloon0', 'type': 'child<virtio-balloon-pci>'}] \
+                if self.balloon and path == '/machine/peripheral' else \
+                [{'name': 'type', 'type': 'string'}]
+        if command == 'qom-get' and path == BALLOON and prop == 'guest-stats':
+            self.report()
+            return {'stats': self.stats(), 'last-update': self.last_update}
+        if command == 'qom-get' and path == BALLOON and prop == INTERVAL:
+            return self.interval
+        if command == 'qom-set' and path == BALLOON and prop == INTERVAL:
+            self.interval = arguments['value']
+            self.intervals.append(arguments['value'])
+            return {}
+        raise KeyError(f"Device '{path}' not found")
+
+    # --- the conversation; what subclasses change --------------------------
+
+    async def greet(self, writer):
+        writer.write(json.dumps(GREETING).encode() + b'\r\n')
+
+    async def reply(self, message, writer):
+        self.commands.append(message['execute'])
+        try:
+            result = {'return': self.answer(message['execute'], message.get('arguments', {}))}
+        except KeyError as e:
+            result = {'error': {'class': 'GenericError', 'desc': e.args[0]}}
+        if 'id' in message:
+            result['id'] = message['id']
+        writer.write(json.dumps(result).encode() + b'\r\n')
+
+    async def serve(self, reader, writer):
+        try:
+            await self.greet(writer)
+            while line := await reader.readline():
+                await self.reply(json.loads(line), writer)
+                await writer.drain()
+        except (ConnectionError, EOFError):
+            pass
+        finally:
+            writer.close()
+
+
+class Says(FakeGuest):
+    """Greets with these bytes, whatever they are, and then closes or waits."""
+
+    def __init__(self, greeting, close=False, **kwargs):
+        super().__init__(**kwargs)
+        self.greeting = greeting
+        self.close = close
+
+    async def serve(self, reader, writer):
+        try:
+            writer.write(self.greeting)
+            await writer.drain()
+            while not self.close and await reader.read(4096):
+                pass
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+
+class Answers(FakeGuest):
+    """Answers the command with these bytes ({id} is filled in), then closes or goes on."""
+
+    def __init__(self, command, answer, close=False, times=None, **kwargs):
+        super().__init__(**kwargs)
+        self.command = command
+        self.bytes = answer
+        self.close = close
+        self.times = times
+
+    async def reply(self, message, writer):
+        prop = message.get('arguments', {}).get('property', '')
+        if self.command not in (message['execute'], prop) or self.times == 0:
+            await super().reply(message, writer)
+            return
+        if self.times:
+            self.times -= 1
+        writer.write(self.bytes.replace(b'{id}', str(message['id']).encode()))
+        if self.close:
+            await writer.drain()
+            raise EOFError
+
+
+class Hangs(FakeGuest):
+    """Stops answering at this command, once told to (at once, by default)."""
+
+    def __init__(self, command='qom-get', hanging=True, **kwargs):
+        super().__init__(**kwargs)
+        self.command = command
+        self.hanging = hanging
+
+    async def reply(self, message, writer):
+        while self.hanging and message['execute'] == self.command:
+            await asyncio.sleep(0.02)
+        await super().reply(message, writer)
+
+
+class Servers:
+    """Sockets in a directory, all served by one thread."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        self.servers = []
+        self.tasks = set()
+
+    def _run(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
+
+    def add(self, guest, name=None, backlog=100):
+        """Serve a guest; returns the path of its socket."""
+        path = self.directory / f'{name or guest.name}.sock'
+
+        async def serve(reader, writer):
+            task = asyncio.current_task()
+            self.tasks.add(task)
+            try:
+                await guest.serve(reader, writer)
+            finally:
+                self.tasks.discard(task)
+
+        async def start():
+            return await asyncio.start_unix_server(serve, path, backlog=backlog,
+                                                   limit=1 << 20)
+        self.servers.append(self._run(start()))
+        return path
+
+    def hang_up(self):
+        """Close every connection, as QEMU does when it ends."""
+        async def cancel():
+            for task in list(self.tasks):
+                task.cancel()
+            await asyncio.sleep(0)
+        self._run(cancel())
+
+    def close(self):
+        self.hang_up()
+
+        async def stop():
+            for server in self.servers:
+                server.close()
+        self._run(stop())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(10)
+        self.loop.close()

@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Hosts that misbehave: a message for that guest, and the others go on."""
+
+import json
+import re
+import socket
+
+import pytest
+
+from conftest import wait_for
+from fakeqmp import COUNTERS, GREETING, MIB, Answers, FakeGuest, Hangs, Says
+
+GREET = json.dumps(GREETING).encode() + b'\r\n'
+STATS = 'guest-stats'
+
+
+def beside(servers, run, other, *args):
+    """Run on a guest that misbehaves and one that does not; return both objects."""
+    servers.add(other, name='other')
+    good = servers.add(FakeGuest('good'))
+    ran = run('-q', servers.directory / 'other.sock', '-q', good, '-j', '-t', '1', *args)
+    assert ran.status == 0
+    o = [o for o in ran.objects if o['address'].endswith('/other.sock')][-1]
+    assert ran.guest('good')['state'] == 'healthy'
+    assert ran.err.startswith('balloonstat: ') and o['error'] in ran.err
+    assert len(ran.err.splitlines()) == 1
+    return o
+
+
+@pytest.mark.parametrize('other, state, says', [
+    (Says(b'SSH-2.0-OpenSSH\r\n'), 'not-qmp', 'does not speak QMP'),
+    (Says(b'HTTP/1.1 400 Bad Request\r\n\r\n', close=True), 'not-qmp', 'does not speak QMP'),
+    (Says(b"QEMU 10.0.2 monitor - type 'help' for more information\r\n"), 'not-qmp',
+     "QEMU's monitor for people, not QMP"),
+    (Says(b'', close=True), 'not-qmp', 'closed without a greeting'),
+    (Says(b'{"hello": 1}\r\n'), 'not-qmp', 'does not speak QMP'),
+    (Says(b'\0\1\2\xff\n'), 'not-qmp', 'does not speak QMP'),
+    (Says(b'x' * (1 << 20)), 'not-qmp', 'a line without end'),
+    (Says(b''), 'busy', 'another client (libvirt?) holds this monitor'),
+    (Says(GREET), 'no-answer', 'no answer from QEMU for 1 s'),
+    (Says(GREET, close=True), 'gone', 'the guest is gone'),
+    (Hangs('qom-list'), 'no-answer', 'no answer from QEMU'),
+    (Hangs('qom-get'), 'no-answer', 'no answer from QEMU'),
+    (FakeGuest('x', balloon=False), 'no-balloon', 'start QEMU with -device virtio-balloon-pci'),
+    (Answers(STATS, b'{"return": \r\n'), 'bad-answer', 'not JSON'),
+    (Answers(STATS, b'{"return": {"stats": {"stat-swap-in": 1', close=True), 'gone',
+     'the guest is gone'),
+    (Answers(STATS, b'', close=True), 'gone', 'the guest is gone'),
+    (Answers(STATS, b'{"return": {}, "id": {id}}\r\n'), 'bad-answer', 'guest-stats'),
+    (Answers(STATS, b'{"return": {"stats": {}, "last-update": 1}, "id": 77}\r\n'), 'bad-answer',
+     'it answers another question'),
+    (Answers(STATS, b'{"return": 1}\r\n'), 'bad-answer', 'it answers another question'),
+    (Answers(STATS, b'[' * 100000 + b'\r\n'), 'bad-answer', 'not JSON, or too deep'),
+    (Answers(STATS, b'{"return": ' + b' ' * (1 << 20) + b'\r\n'), 'bad-answer',
+     'a line without end'),
+    (Answers(STATS, b'{"a": ' * 5000 + b'1' + b'}' * 5000 + b'\r\n'), 'bad-answer',
+     'not JSON, or too deep'),
+    (Answers('guest-stats-polling-interval', b'{"return": 1e99, "id": {id}}\r\n'), 'bad-answer',
+     'guest-stats-polling-interval'),
+    (Answers('qom-list', b'{"error": {"class": "CommandNotFound", "desc": "no \\u001b[2J"}, '
+             b'"id": {id}}\r\n'), 'no-data', 'QEMU refuses: no ?[2J'),
+])
+def test_misbehaves(servers, run, other, state, says):
+    o = beside(servers, run, other)
+    if state != 'no-data':
+        assert o['state'] == state
+    assert says in o['error']
+
+
+@pytest.mark.parametrize('values, absurd', [
+    ({'stat-free-memory': (1 << 64) - 2}, False),       # as good as unset
+    ({'stat-free-memory': (1 << 64) - 4096}, True),
+    ({'stat-total-memory': 1 << 63}, True),
+    ({'stat-oom-kills': -1}, True),
+    ({'stat-oom-kills': 'many'}, True),
+    ({'stat-oom-kills': None}, True),
+    ({'stat-oom-kills': 10 ** 30}, True),
+    ({'stat-direct-scans': (1 << 64) - 4096}, False),   # about to wrap
+    ({'stat-total-memory': 0}, False),
+    ({'stat-new-in-2030': 5}, False),
+])
+def test_absurd_values(servers, run, values, absurd):
+    guest = FakeGuest('vm', rates={'minor-faults': 10}, change=lambda stats, told: values)
+    ran = run('-q', servers.add(guest), '-j')
+    o = ran.objects[0]
+    assert ran.status == 0
+    assert (o['diagnosis']['why'] == 'absurd-values') == absurd
+    name = next(iter(values)).removeprefix('stat-')
+    if absurd:
+        assert o['stats'][name] is None
+    assert run('-q', servers.directory / 'vm.sock', '--doctor').status == int(absurd)
+
+
+def test_counter_wraps(servers, run):
+    guest = FakeGuest('vm', rates={'minor-faults': 100}, change=lambda stats, told: {
+        'stat-direct-scans': (1 << 64) - 8192 if told == 0 else 8192})
+    o = run('-q', servers.add(guest), '-j').objects[0]
+    assert o['event'] == 'ok' and o['stats']['direct-scans'] == 8192
+    assert o['rates']['direct-scans'] * o['seconds'] == pytest.approx(16384)
+
+
+def test_nobody_there(servers, run):
+    ran = run('-q', servers.directory / 'none.sock')
+    assert ran.status == 1
+    assert ran.err == ('balloonstat: none: No such file or directory; is this guest running?\n')
+
+
+def test_pattern_finds_nothing(servers, run):
+    ran = run('-q', servers.directory / '*.sock')
+    assert ran.status == 1
+    assert re.fullmatch(r'balloonstat: .*/\*\.sock: no socket there \(yet\)\n', ran.err)
+
+
+def test_not_a_socket(servers, run):
+    path = servers.directory / 'file'
+    path.write_text('x')
+    ran = run('-q', path)
+    assert ran.status == 1 and 'is this guest running?' in ran.err
+
+
+def test_path_too_long(run):
+    ran = run('-q', '/' + 'x' * 300)
+    assert ran.status == 1 and 'File name too long' in ran.err
+
+
+def test_socket_nobody_listens_to(servers, run):
+    path = servers.directory / 'dead.sock'
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(str(path))
+    s.close()
+    ran = run('-q', path)
+    assert ran.status == 1 and 'Connection refused; is this guest running?' in ran.err
+
+
+def test_queue_is_full(servers, run):
+    """QEMU listens for one, and one waits already."""
+    path = servers.directory / 'full.sock'
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(path))
+        s.listen(0)
+        with socket.socket(socket.AF_UNIX) as waits:
+            waits.connect(str(path))
+            ran = run('-q', path, '-t', '1', '-j')
+    assert ran.objects[0]['state'] == 'busy' and ran.seconds < 3
+
+
+def test_busy_until_the_other_leaves(servers, start):
+    """QEMU greets the next in the queue when the one before has gone."""
+    guest = FakeGuest('vm')
+    path = servers.directory / 'vm.sock'
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(5)
+        process = start('-q', path, '-j', '-t', '0.5', '0.5')
+        assert json.loads(process.stdout.readline())['state'] == 'busy'
+        connection, _ = listener.accept()
+        with connection, connection.makefile('rwb', buffering=0) as stream:
+            stream.write(GREET)
+            while line := stream.readline():
+                m = json.loads(line)
+                stream.write(json.dumps({'return': guest.answer(
+                    m['execute'], m.get('arguments', {})), 'id': m['id']}).encode() + b'\n')
+                if m['execute'] == 'query-status':
+                    break
+            wait_for(lambda: json.loads(process.stdout.readline())['state'] != 'busy', 'answer')
+
+
+def test_events_between_answers(servers, run):
+    class Chatty(FakeGuest):
+        async def reply(self, message, writer):
+            for _ in range(50):
+                writer.write(b'{"timestamp": {"seconds": 1, "microseconds": 1}, '
+                             b'"event": "BALLOON_CHANGE", "data": {"actual": 1}}\r\n')
+            await super().reply(message, writer)
+    o = run('-q', servers.add(Chatty('vm')), '-j').objects[0]
+    assert o['state'] == 'healthy'
+
+
+def test_never_stops_talking(servers, run):
+    """Events without end, and no answer: the others have their turn."""
+    class Floods(FakeGuest):
+        async def serve(self, reader, writer):
+            writer.write(GREET)
+            try:
+                while True:
+                    writer.write(b'{"event": "X"}\r\n' * 1000)
+                    await writer.drain()
+            except ConnectionError:
+                pass
+    o = beside(servers, run, Floods('x'))
+    assert o['state'] == 'no-answer'
+
+
+def test_a_hundred_and_one_hangs(servers, start):
+    """The others' lines come every second, and on time."""
+    guests = [FakeGuest(f'vm{i:02}', rates={'minor-faults': 10}) for i in range(99)]
+    for guest in guests:
+        servers.add(guest)
+    hung = Hangs(name='hung', hanging=False)
+    servers.add(hung)
+    process = start('-q', servers.directory / '*.sock', '-j', '-t', '1', '1')
+    times, hung_states = {}, []
+
+    def read(rounds):
+        for _ in range(rounds * 100):
+            o = json.loads(process.stdout.readline())
+            if o['guest'] == 'hung':
+                hung_states.append(o['state'])
+            else:
+                assert o['error'] is None
+                times.setdefault(o['guest'], []).append(o['time'])
+    read(2)
+    hung.hanging = True
+    read(5)
+    assert 'no-answer' in hung_states
+    hung.hanging = False
+    # It comes back by itself.
+    read(3)
+    assert hung_states[-1] == 'healthy'
+    assert len(times) == 99
+    for seen in times.values():
+        assert max(b - a for a, b in zip(seen, seen[1:])) < 2
+
+
+def test_guest_vanishes_and_comes_back(servers, start):
+    for name in 'vm', 'other':
+        servers.add(FakeGuest(name, rates={'minor-faults': 10}))
+    process = start('-q', servers.directory / 'vm.sock', '-q', servers.directory / 'other.sock',
+                    '-j', '0.3')
+
+    def states():
+        return [json.loads(process.stdout.readline())['state'] for _ in range(2)]
+    wait_for(lambda: states() == ['healthy', 'healthy'], 'diagnosis')
+    servers.hang_up()
+    wait_for(lambda: states() == ['gone', 'gone'], 'word of it')
+    wait_for(lambda: states() == ['healthy', 'healthy'], 'return')
+
+
+def test_guests_come_and_go(servers, start):
+    """A pattern finds guests that are started later, and lets go of those that end."""
+    servers.add(FakeGuest('one'))
+    process = start('-q', servers.directory / '*.sock', '-j', '0.5')
+    assert json.loads(process.stdout.readline())['guest'] == 'one'
+    servers.add(FakeGuest('two'))
+    wait_for(lambda: json.loads(process.stdout.readline())['guest'] == 'two', 'new guest')
+    (servers.directory / 'one.sock').unlink()
+    servers.hang_up()
+    wait_for(lambda: [json.loads(process.stdout.readline())['guest'] for _ in range(4)] ==
+             ['two'] * 4, 'one guest less')
+
+
+def test_reboot(servers, run):
+    """Counters that begin anew give no rates."""
+    def change(stats, told):
+        return {name: 50 * told for name in COUNTERS} if told >= 2 else {}
+    guest = FakeGuest('vm', rates={'minor-faults': 100}, change=change)
+    events = [o['event'] for o in run('-q', servers.add(guest), '-j', '0.5', '9').objects]
+    assert events.count('reset') == 1
+    assert 'ok' in events[:events.index('reset')] and 'ok' in events[events.index('reset'):]
+
+
+def test_reset_event(servers, run):
+    """QEMU says that the machine was reset; the numbers alone would not."""
+    class Reset(FakeGuest):
+        async def reply(self, message, writer):
+            if self.told == 2 and not self.said:
+                self.said = True
+                writer.write(b'{"event": "RESET", "data": {"guest": false}}\r\n')
+            await super().reply(message, writer)
+    guest = Reset('vm', rates={'minor-faults': 10 ** 6})
+    guest.said = False
+    events = [o['event'] for o in run('-q', servers.add(guest), '-j', '0.5', '9').objects]
+    assert events.count('reset') == 1
+
+
+def test_stale(servers, run):
+    guest = FakeGuest('vm', age=60)
+    guest.last_update -= 60
+    path = servers.add(guest)
+    ran = run('-q', path, '-j')
+    d = ran.objects[0]['diagnosis']
+    assert d['why'] == 'stopped-answering'
+    assert re.match(r'the guest stopped answering: last report 6\d s ago, asked every 1 s',
+                    d['reason'])
+    row = run('-q', path).lines[1].split()
+    assert 60 <= int(row[-2]) <= 70 and row[-1] == 'no-data'
+
+
+# --- doctor ----------------------------------------------------------------
+
+OLD = {**{f'stat-{n}': 5 for n in ('swap-in', 'swap-out', 'major-faults', 'minor-faults',
+                                   'htlb-pgalloc', 'htlb-pgfail')},
+       'stat-free-memory': MIB, 'stat-total-memory': MIB, 'stat-available-memory': MIB,
+       'stat-disk-caches': MIB}
+UNSET_SIX = {f'stat-{n}': (1 << 64) - 1 for n in (
+    'oom-kills', 'alloc-stalls', 'async-scans', 'direct-scans', 'async-reclaims',
+    'direct-reclaims')}
+
+
+@pytest.mark.parametrize('guest, says', [
+    (FakeGuest('vm', balloon=False), 'no balloon device; start QEMU with'),
+    (FakeGuest('vm', driver=False, silent=True), 'no driver runs the balloon: modprobe'),
+    (FakeGuest('vm', interval=0), 'polling is off: balloonstat --poll SECONDS'),
+    (FakeGuest('vm', silent=True), 'no report has come since the guest booted'),
+    (FakeGuest('vm', age=100), 'stale: the last report came '),
+    (FakeGuest('vm', running=False), 'the guest is paused'),
+    (FakeGuest('vm', stats=OLD, version=(7, 2)), "this host's QEMU, being older than 9.2, does not"),
+    (FakeGuest('vm', stats={**OLD, **UNSET_SIX}), 'sends tags 0 to 9 only: its driver is the stock '
+     'one of a kernel before 6.12'),
+    (FakeGuest('vm', stats={**OLD, **UNSET_SIX, 'stat-oom-kills': 0, 'stat-alloc-stalls': 0}),
+     'sends tags 0 to 11 only: its driver was loaded with max_stat_tag=11'),
+    (Says(b''), 'another client (libvirt?) holds this monitor'),
+])
+def test_doctor(servers, run, guest, says):
+    guest.last_update -= guest.age
+    path = servers.add(guest, name='vm')
+    ran = run('-q', path, '--doctor', '-t', '1')
+    assert (ran.status, ran.err) == (1, '')
+    assert says in ran.out
+    assert ran.out.count('  ! ') == 1
+
+
+def test_doctor_finds_nothing(servers, run):
+    ran = run('-q', servers.add(FakeGuest('vm')), '--doctor')
+    assert ran.status == 0
+    assert 'all 16 statistics, the last ' in ran.out and '!' not in ran.out

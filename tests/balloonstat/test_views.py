@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What balloonstat shows of guests that behave."""
+
+import json
+import re
+import select
+import subprocess
+
+import pytest
+
+from conftest import TIMEOUT
+from fakeqmp import GAUGES, MIB, PRESSURE, UNSET, FakeGuest, Hangs
+
+THRASHING = {'minor-faults': 5000, 'alloc-stalls': 300, 'direct-scans': 50 * MIB,
+             'direct-reclaims': 5 * MIB, 'swap-in': 4 * MIB, 'swap-out': 4 * MIB,
+             'major-faults': 1000}
+RECLAIM = {'minor-faults': 5000, 'alloc-stalls': 300, 'direct-scans': 50 * MIB,
+           'direct-reclaims': 45 * MIB}
+
+
+# --- lines, as vmstat has them ---------------------------------------------
+
+def test_once(servers, run):
+    path = servers.add(FakeGuest('vm', rates=THRASHING))
+    ran = run('--qmp', path)
+    assert (ran.status, ran.err) == (0, '')
+    header, row = ran.lines
+    assert header.split() == ['mem', 'avail', 'swin', 'swout', 'majfl', 'stall', 'kscan',
+                              'krecl', 'dscan', 'drecl', 'oom', 'age', 'diagnosis']
+    assert len(header) <= 80 and len(row) <= 80
+    row = dict(zip(header.split(), row.split()))
+    assert (row['mem'], row['avail'], row['kscan'], row['oom']) == ('1.0G', '500M', '0', '0')
+    assert row['diagnosis'] == 'thrashing'
+    # Reports come on the second, so that the rates are right to a few percent.
+    assert 40 <= float(row['dscan'].removesuffix('M')) <= 60
+    assert 240 <= float(row['stall']) <= 360
+
+
+def test_interval_and_count(servers, run):
+    path = servers.add(FakeGuest('vm', rates=THRASHING))
+    ran = run('-q', path, '1', '4')
+    assert (ran.status, ran.err) == (0, '')
+    assert len(ran.lines) == 5
+    # The first line has no rates, and says why; unset is not 0.
+    assert ran.lines[1].split()[2:11] == ['-'] * 9
+    assert ran.lines[1].split()[-1] == 'no-data'
+    assert ran.lines[-1].split()[-1] == 'thrashing'
+    assert 2.9 <= ran.seconds <= 8
+
+
+def test_explain(servers, run):
+    path = servers.add(FakeGuest('vm', rates=THRASHING, actual=512 * MIB))
+    ran = run('-q', path, '--explain')
+    text = '\n'.join(ran.lines[2:])
+    assert re.search(r'thrashing: alloc-stalls \d+/s \(high: 1\.8\), direct-scans [\d.]+ MiB/s '
+                     r'\(high: 184\.3 KiB\), 10% of it reclaimed', text)
+    assert '-> balloon too large: it holds 512.0 MiB of 1.0 GiB; give some back' in text
+
+
+def test_names_and_order(servers, run):
+    for name in 'b', 'a', 'c':
+        servers.add(FakeGuest(name))
+    paths = [servers.directory / f'{name}.sock' for name in 'bac']
+    ran = run(*(word for path in paths for word in ('--qmp', path)))
+    assert [line.split()[0] for line in ran.lines] == ['guest', 'b', 'a', 'c']
+
+
+def test_pattern(servers, run):
+    for i in range(3):
+        servers.add(FakeGuest(f'vm{i}'))
+    ran = run('--qmp', servers.directory / '*.sock', '--json')
+    assert {o['guest'] for o in ran.objects} == {'vm0', 'vm1', 'vm2'}
+
+
+def test_name_of_the_socket_where_qemu_has_none(servers, run):
+    path = servers.add(FakeGuest(None), name='web.1')
+    assert run('-q', path, '-j').objects[0]['guest'] == 'web.1'
+
+
+def test_limits(servers, run):
+    path = servers.add(FakeGuest('vm', rates=THRASHING))
+    ran = run('-q', path, '-j', '--set', 'ratio-low=5', '--set', 'return-high=90')
+    assert ran.objects[0]['diagnosis']['name'] == 'reclaim'
+
+
+# --- objects ---------------------------------------------------------------
+
+def test_json(servers, run):
+    guest = FakeGuest('vm', rates=RECLAIM, actual=768 * MIB)
+    path = servers.add(guest)
+    ran = run('-q', path, '--json', '1', '3')
+    assert (ran.status, ran.err, len(ran.objects)) == (0, '', 3)
+    first, last = ran.objects[0], ran.objects[-1]
+    assert first['event'] == 'first' and first['diagnosis']['why'] == 'one-report'
+    assert all(rate is None for rate in first['rates'].values())
+    assert last['address'] == str(path) and last['source'] == 'qmp' and last['error'] is None
+    assert last['actual'] == 768 * MIB and last['max'] == 1024 * MIB and last['polling'] == 1
+    assert len(last['stats']) == 16
+    assert last['stats']['available-memory'] == GAUGES['stat-available-memory']
+    assert last['stats']['hugetlb-allocations'] == 1000
+    assert len(last['rates']) == 12
+    assert 240 <= last['rates']['alloc-stalls'] <= 360
+    assert last['diagnosis']['name'] == 'reclaim' and last['diagnosis']['severity'] == 1
+    numbers = last['diagnosis']['numbers']
+    assert numbers['reclaimed-percent'] == pytest.approx(90)
+    assert numbers['balloon'] == 256 * MIB
+    assert 'it gives way too late' in last['diagnosis']['advice']
+    assert 0 <= last['age'] <= 5
+
+
+def test_unset_is_null(servers, run):
+    stats = {**{f'stat-{name}': 5 for name in ('swap-in', 'minor-faults')},
+             **{name: UNSET for name in PRESSURE}, **GAUGES}
+    path = servers.add(FakeGuest('vm', stats=stats))
+    o = run('-q', path, '-j').objects[0]
+    assert o['stats']['swap-in'] == 5
+    assert o['stats']['swap-out'] is None and o['stats']['oom-kills'] is None
+    assert o['rates']['oom-kills'] is None
+    assert o['diagnosis']['why'] == 'six-not-sent'
+    row = run('-q', path).lines[1].split()
+    assert row[3] == '-' and row[10] == '-'
+
+
+def test_exact_to_a_page(servers, run):
+    """Counters of a guest that has run for long are not rounded."""
+    value = (1 << 62) + 4096
+    guest = FakeGuest('vm')
+    guest.counts['stat-direct-scans'] = value
+    assert run('-q', servers.add(guest), '-j').objects[0]['stats']['direct-scans'] == value
+
+
+# --- prometheus ------------------------------------------------------------
+
+def check_metrics(text):
+    ran = subprocess.run(['promtool', 'check', 'metrics'], input=text, text=True,
+                         capture_output=True)
+    assert (ran.returncode, ran.stdout + ran.stderr) == (0, '')
+
+
+def test_prometheus(servers, run, tmp_path):
+    servers.add(FakeGuest('vm"\\1', rates=RECLAIM), name='one')
+    servers.add(FakeGuest('hung'), name='two')
+    servers.add(Hangs(name='three'))
+    file = tmp_path / 'balloonstat.prom'
+    ran = run('-q', servers.directory / '*.sock', '--prometheus', file)
+    assert ran.status == 0
+    text = file.read_text()
+    check_metrics(text)
+    assert list(tmp_path.iterdir()) == [file]
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert 'balloonstat_up{guest="vm\\"\\\\1",' in text
+    assert len(re.findall(r'^balloonstat_up\{.*\} 1$', text, re.M)) == 2
+    assert len(re.findall(r'^balloonstat_up\{.*\} 0$', text, re.M)) == 1
+    assert re.search(r'^balloonstat_diagnosis\{guest="vm.*diagnosis="reclaim"\} 1$', text, re.M)
+    for name in 'swap_in_bytes_total', 'oom_kills_total', 'available_memory_bytes':
+        assert text.count(f'# HELP balloonstat_{name} ') == 1
+        assert text.count(f'# TYPE balloonstat_{name} ') == 1
+        assert len(re.findall(rf'^balloonstat_{name}{{', text, re.M)) == 2
+
+
+def test_prometheus_is_replaced_whole(servers, start, tmp_path):
+    """Whoever reads it while it is written anew finds all of it, each time."""
+    for i in range(20):
+        servers.add(FakeGuest(f'vm{i}'))
+    file = tmp_path / 'balloonstat.prom'
+    process = start('-q', servers.directory / '*.sock', '--prometheus', file, '0.1', '30')
+    seen = set()
+    while process.poll() is None:
+        if file.exists():
+            text = file.read_text()
+            seen.add(re.search(r'^balloonstat_written_timestamp_seconds (.*)$', text, re.M)[1])
+            assert text.endswith('\n') and text.count('balloonstat_up{') == 20
+            assert len(re.findall(r'diagnosis="critical"\} 0$', text, re.M)) == 20
+    assert process.returncode == 0 and len(seen) > 3
+    check_metrics(text)
+
+
+def test_prometheus_cannot_be_written(servers, run, tmp_path):
+    path = servers.add(FakeGuest('vm'))
+    ran = run('-q', path, '--prometheus', tmp_path / 'none' / 'x.prom')
+    assert ran.status == 1
+    assert re.fullmatch(r'balloonstat: cannot write .*/none/x.prom: No such file or directory; '
+                        r'its directory must exist and be writable\n', ran.err)
+
+
+def test_prometheus_leaves_nothing_behind(servers, run, tmp_path):
+    """A directory in the file's place: it cannot be replaced, nor is anything left."""
+    path = servers.add(FakeGuest('vm'))
+    (tmp_path / 'x.prom').mkdir()
+    ran = run('-q', path, '--prometheus', tmp_path / 'x.prom')
+    assert ran.status == 1 and 'Is a directory' in ran.err
+    assert [p.name for p in tmp_path.iterdir()] == ['x.prom']
+
+
+# --- monitoring ------------------------------------------------------------
+
+@pytest.mark.parametrize('rates, status, begins', [
+    ({}, 0, 'BALLOON OK - vm: healthy ('),
+    (RECLAIM, 1, 'BALLOON WARNING - vm: reclaim ('),
+    (THRASHING, 2, 'BALLOON CRITICAL - vm: thrashing ('),
+    ({**THRASHING, 'oom-kills': 1}, 2, 'BALLOON CRITICAL - vm: critical (oom-kills +'),
+    ({'oom-kills': 1}, 1, 'BALLOON WARNING - vm: cgroup-oom ('),
+])
+def test_check(servers, run, rates, status, begins):
+    path = servers.add(FakeGuest('vm', rates=rates))
+    ran = run('-q', path, '--check')
+    assert (ran.status, ran.err, len(ran.lines)) == (status, '', 1)
+    assert ran.out.startswith(begins)
+    assert "| 'vm_available'=524288000B 'vm_stalls_per_s'=" in ran.out
+
+
+def test_check_of_polling_off(servers, run):
+    path = servers.add(FakeGuest('vm', interval=0))
+    ran = run('-q', path, '--check')
+    assert ran.status == 3
+    assert ran.out.startswith('BALLOON UNKNOWN - vm: no-data (the host does not ask for reports: '
+                              'polling is off), turn it on with --poll SECONDS')
+    assert ran.seconds < 2
+
+
+def test_check_takes_the_worst(servers, run):
+    for name, rates in ('a', {}), ('b', THRASHING), ('c', RECLAIM):
+        servers.add(FakeGuest(name, rates=rates))
+    ran = run('-q', servers.directory / '*.sock', '--check')
+    assert ran.status == 2
+    assert re.match(r'BALLOON CRITICAL - b: thrashing .*; c: reclaim .*; 1 of 3 healthy \|', ran.out)
+
+
+def test_check_over_an_interval(servers, run):
+    """With an INTERVAL the rates are those of that time."""
+    path = servers.add(FakeGuest('vm', rates={'minor-faults': 100}))
+    ran = run('-q', path, '--check', '3')
+    assert ran.status == 0 and 3 <= ran.seconds <= 10
+
+
+# --- bad options -----------------------------------------------------------
+
+@pytest.mark.parametrize('args, status, says', [
+    ([], 2, 'which guests? Say --qmp PATH or --connect'),
+    (['--check'], 3, 'which guests?'),
+    (['-q', 'x', '0'], 2, '"0": INTERVAL is in seconds, from 0.1 to 86400'),
+    (['-q', 'x', 'soon'], 2, '"soon": INTERVAL is in seconds'),
+    (['-q', 'x', '1', '0'], 2, '"0": COUNT is a number from 1 on'),
+    (['-q', 'x', '1', '2', '3'], 2, 'too many words'),
+    (['-q', 'x', '--poll', '0'], 2, '--poll 0: whole seconds, from 1 to 86400'),
+    (['-q', 'x', '--poll', '1.5'], 2, '--poll 1.5: whole seconds'),
+    (['-q', 'x', '--timeout', '-1'], 2, '--timeout -1: seconds'),
+    (['-q', 'x', '--set', 'what=1'], 2, '--set what=1: there is no such limit'),
+    (['-q', 'x', '--json', '--check'], 3, 'only one view at a time'),
+    (['-q', 'x', '--json', '--doctor'], 2, 'only one view at a time'),
+    (['-q', 'x', '--what'], 2, "unrecognized option '--what'"),
+    (['-q', 'x', '--live'], 2, '--live needs a terminal'),
+    (['-c', 'qemu:///system'], 2, 'a URI goes with an equals sign, --connect=qemu:///system'),
+])
+def test_bad_options(run, args, status, says):
+    ran = run(*args)
+    assert (ran.status, ran.out) == (status, '')
+    assert says in ran.err
+    assert len(ran.err.splitlines()) <= 2
+
+
+def test_help_fits_a_screen(run):
+    ran = run('--help')
+    assert ran.status == 0 and len(ran.lines) <= 24
+    assert max(map(len, ran.lines)) <= 80
+
+
+def test_version(run):
+    assert re.fullmatch(r'balloonstat \d+\.\d+\.\d+\n', run('-V').out)
+
+
+def test_output_is_lines_as_they_come(servers, start):
+    """A reader of a pipe need not wait for a buffer to fill."""
+    path = servers.add(FakeGuest('vm'))
+    process = start('-q', path, '--json', '600')
+    assert select.select([process.stdout], [], [], TIMEOUT)[0]
+    assert json.loads(process.stdout.readline())['guest'] == 'vm'

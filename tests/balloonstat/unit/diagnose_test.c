@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tests.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "diagnose.h"
+
+#define ALL		((1u << TAG_NR) - 1)
+#define MIB		(1024.0 * 1024)
+#define GUEST_MEMORY	(1024 * MIB)
+
+/* What one report brings, a second. */
+struct report {
+	double kills, stalls;
+	double dscan, dreclaim, kscan, kreclaim;	/* MiB */
+	double swin, swout, majflt;			/* MiB, MiB, faults */
+};
+
+static const struct report quiet = { };
+static const struct report busy_cache = { .kscan = 100, .kreclaim = 95 };
+static const struct report effective = { .stalls = 200, .dscan = 30, .dreclaim = 25 };
+static const struct report inefficient = { .stalls = 200, .dscan = 300, .dreclaim = 20 };
+static const struct report returning = { .stalls = 200, .dscan = 30, .dreclaim = 25,
+					 .swin = 24, .swout = 25, .majflt = 6000 };
+static const struct report kswapd_only = { .kscan = 60, .kreclaim = 40, .swin = 38,
+					   .swout = 40, .majflt = 9000 };
+static const struct report row2 = { .stalls = 200, .dscan = 0.01, .dreclaim = 0.01 };
+static const struct report row5 = { .kscan = 60, .kreclaim = 3 };
+static const struct report oom = { .kills = 1, .stalls = 500, .dscan = 90, .dreclaim = 1 };
+static const struct report lone_oom = { .kills = 1 };
+static const struct report cgroup_73 = { .dscan = 40, .dreclaim = 35 };
+static const struct report cgroup_61 = { .swout = 20 };
+
+struct bench {
+	struct diagnosis d;
+	struct limits l;
+	double now;
+};
+
+static void start(struct bench *b)
+{
+	memset(b, 0, sizeof(*b));
+	limits_default(&b->l);
+	b->now = 1000;
+}
+
+static void fill(struct sample *s, double memory)
+{
+	memset(s, 0, sizeof(*s));
+	s->polling = 1;
+	s->running = true;
+	s->known = ALL;
+	s->set = ALL;
+	s->last_update = 1;
+	s->actual = (uint64_t)memory;
+	s->max = (uint64_t)(memory * 2);
+	s->value[VIRTIO_BALLOON_S_MEMTOT] = (uint64_t)memory;
+	s->value[VIRTIO_BALLOON_S_AVAIL] = (uint64_t)(memory / 20);
+}
+
+static void set(struct rates *r, unsigned int tag, double rate)
+{
+	r->rate[tag] = rate;
+	r->delta[tag] = (uint64_t)(rate * r->seconds);
+}
+
+/* One more report, @seconds after the last, of a guest with @memory. */
+static const char *report_of(struct bench *b, const struct report *now, double seconds,
+			     double memory)
+{
+	struct rates r = { .event = RATE_OK, .seconds = seconds, .valid = ALL & ~TAGS_GAUGES };
+	struct sample s;
+
+	fill(&s, memory);
+	b->now += seconds;
+	s.mono = b->now;
+	set(&r, VIRTIO_BALLOON_S_OOM_KILL, now->kills / seconds);
+	r.delta[VIRTIO_BALLOON_S_OOM_KILL] = (uint64_t)now->kills;
+	set(&r, VIRTIO_BALLOON_S_ALLOC_STALL, now->stalls);
+	set(&r, VIRTIO_BALLOON_S_DIRECT_SCAN, now->dscan * MIB);
+	set(&r, VIRTIO_BALLOON_S_DIRECT_RECLAIM, now->dreclaim * MIB);
+	set(&r, VIRTIO_BALLOON_S_ASYNC_SCAN, now->kscan * MIB);
+	set(&r, VIRTIO_BALLOON_S_ASYNC_RECLAIM, now->kreclaim * MIB);
+	set(&r, VIRTIO_BALLOON_S_SWAP_IN, now->swin * MIB);
+	set(&r, VIRTIO_BALLOON_S_SWAP_OUT, now->swout * MIB);
+	set(&r, VIRTIO_BALLOON_S_MAJFLT, now->majflt);
+	diagnose(&b->d, &b->l, &s, &r, 0);
+	return regime_name(b->d.regime);
+}
+
+static const char *report(struct bench *b, const struct report *now)
+{
+	return report_of(b, now, 1, GUEST_MEMORY);
+}
+
+/* --- the table, one report each -------------------------------------------- */
+
+static const struct {
+	const char *what;
+	const struct report *report;
+	const char *name;
+} rows[] = {
+	{ "nothing", &quiet, "healthy" },
+	{ "kswapd keeps up", &busy_cache, "healthy" },
+	{ "row 1", &oom, "critical" },
+	{ "row 1, but nothing else: a container's own", &lone_oom, "cgroup-oom" },
+	{ "row 2", &row2, "stalls" },
+	{ "row 3", &effective, "reclaim" },
+	{ "row 4", &inefficient, "thrashing" },
+	{ "row 4, by what returns", &returning, "thrashing" },
+	{ "the same without a stall", &kswapd_only, "thrashing" },
+	{ "row 5", &row5, "kswapd-fails" },
+	{ "a cgroup on 7.3", &cgroup_73, "cgroup-limit" },
+	{ "a cgroup that swaps on 6.1", &cgroup_61, "cgroup-limit" },
+};
+
+static void test_rows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char text[512];
+		struct bench b;
+
+		print_message("  %s\n", rows[i].what);
+		start(&b);
+		assert_string_equal(report(&b, rows[i].report), rows[i].name);
+		assert_true(strlen(rows[i].name) <= 12);
+		diagnosis_reason(&b.d, text, sizeof(text));
+		assert_true(text[0]);
+		assert_null(strstr(text, "nan"));
+		diagnosis_advice(&b.d, &b.l, text, sizeof(text));
+		assert_int_equal(text[0] != '\0', b.d.regime != REGIME_HEALTHY);
+	}
+}
+
+/* The same shape counts for less in a larger guest, and for more in a smaller. */
+static void test_relative_to_memory(void **state)
+{
+	static const struct report some = { .stalls = 10, .dscan = 1.3, .dreclaim = 1.2 };
+	struct bench b;
+
+	(void)state;
+	start(&b);
+	assert_string_equal(report_of(&b, &some, 1, 256 * MIB), "reclaim");
+	start(&b);
+	assert_string_equal(report_of(&b, &some, 1, 64 * 1024 * MIB), "healthy");
+}
+
+static void test_relative_to_interval(void **state)
+{
+	/* 60 stalls in a second and 60 in a minute are not the same. */
+	static const struct report minute = { .stalls = 1, .dscan = 0.12, .dreclaim = 0.12 };
+	struct bench b;
+
+	(void)state;
+	start(&b);
+	assert_string_equal(report_of(&b, &minute, 60, GUEST_MEMORY), "healthy");
+}
+
+/* --- hysteresis ------------------------------------------------------------ */
+
+static void test_one_spike_is_none(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	start(&b);
+	assert_string_equal(report(&b, &quiet), "healthy");
+	assert_string_equal(report(&b, &effective), "healthy");
+	assert_string_equal(report(&b, &quiet), "healthy");
+	assert_string_equal(report(&b, &effective), "healthy");
+	assert_string_equal(report(&b, &effective), "reclaim");
+}
+
+static void test_calm_has_to_last(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	start(&b);
+	assert_string_equal(report(&b, &inefficient), "thrashing");
+	for (int i = 0; i < 4; i++)
+		assert_string_equal(report(&b, &quiet), "thrashing");
+	assert_string_equal(report(&b, &inefficient), "thrashing");
+	for (int i = 0; i < 4; i++)
+		assert_string_equal(report(&b, &quiet), "thrashing");
+	assert_string_equal(report(&b, &quiet), "healthy");
+}
+
+static void test_long_intervals_need_no_holding(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	start(&b);
+	assert_string_equal(report_of(&b, &inefficient, 10, GUEST_MEMORY), "thrashing");
+	assert_string_equal(report_of(&b, &quiet, 10, GUEST_MEMORY), "healthy");
+}
+
+static void test_band(void **state)
+{
+	/* 2 stalls a second are high in this guest; 1 is where high ends. */
+	static const struct report at = { .stalls = 2, .dscan = 0.3, .dreclaim = 0.3 };
+	static const struct report between = { .stalls = 1.2, .dscan = 0.18, .dreclaim = 0.18 };
+	static const struct report under = { .stalls = 0.9, .dscan = 0.05, .dreclaim = 0.05 };
+	struct bench b;
+
+	(void)state;
+	start(&b);
+	assert_string_equal(report(&b, &between), "healthy");
+	start(&b);
+	assert_string_equal(report(&b, &at), "reclaim");
+	for (int i = 0; i < 20; i++)
+		assert_string_equal(report(&b, &between), "reclaim");
+	for (int i = 0; i < 20; i++)
+		report(&b, &under);
+	assert_string_equal(regime_name(b.d.regime), "healthy");
+}
+
+static void test_ratio_band(void **state)
+{
+	static const struct report low = { .stalls = 200, .dscan = 100, .dreclaim = 29 };
+	static const struct report near = { .stalls = 200, .dscan = 100, .dreclaim = 35 };
+	static const struct report good = { .stalls = 200, .dscan = 100, .dreclaim = 70 };
+	struct bench b;
+
+	(void)state;
+	start(&b);
+	assert_string_equal(report(&b, &near), "reclaim");
+	start(&b);
+	assert_string_equal(report(&b, &low), "thrashing");
+	for (int i = 0; i < 20; i++)
+		assert_string_equal(report(&b, &near), "thrashing");
+	for (int i = 0; i < 20; i++)
+		report(&b, &good);
+	assert_string_equal(regime_name(b.d.regime), "reclaim");
+}
+
+static void test_kill_is_shown_for_a_while(void **state)
+{
+	struct bench b;
+	int shown = 0;
+
+	(void)state;
+	start(&b);
+	report(&b, &quiet);
+	/* At once: it does not have to be seen twice. */
+	assert_string_equal(report(&b, &oom), "critical");
+	while (!strcmp(report(&b, &quiet), "critical"))
+		shown++;
+	assert_in_range(shown, 29, 36);
+	assert_string_equal(regime_name(b.d.regime), "healthy");
+}
+
+static void test_stalls_just_before_the_kill_count(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	start(&b);
+	report(&b, &inefficient);
+	assert_string_equal(report(&b, &lone_oom), "critical");
+}
+
+static void test_container_kill_does_not_hide_trouble(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	start(&b);
+	report(&b, &quiet);
+	assert_string_equal(report(&b, &lone_oom), "cgroup-oom");
+	report(&b, &quiet);
+	report(&b, &inefficient);
+	assert_string_equal(report(&b, &inefficient), "thrashing");
+	/* And a kill of the whole guest is worse still. */
+	assert_string_equal(report(&b, &oom), "critical");
+	assert_true(b.d.kills_seen == 2);
+}
+
+static void test_limits_are_adjustable(void **state)
+{
+	char why[160];
+	struct bench b;
+
+	(void)state;
+	start(&b);
+	assert_int_equal(limits_set(&b.l, "stall-high=500", why, sizeof(why)), 0);
+	assert_string_equal(report(&b, &effective), "healthy");
+	assert_int_equal(limits_set(&b.l, "scan-high=50", why, sizeof(why)), 0);
+	start(&b);
+	assert_int_equal(limits_set(&b.l, "ratio-low=90", why, sizeof(why)), 0);
+	assert_string_equal(report(&b, &effective), "thrashing");
+	assert_int_equal(limits_set(&b.l, "no-such=1", why, sizeof(why)), -1);
+	assert_int_equal(limits_set(&b.l, "stall=1", why, sizeof(why)), -1);
+	assert_int_equal(limits_set(&b.l, "ratio-low=101", why, sizeof(why)), -1);
+	assert_int_equal(limits_set(&b.l, "ratio-low=nan", why, sizeof(why)), -1);
+	assert_int_equal(limits_set(&b.l, "ratio-low=", why, sizeof(why)), -1);
+	assert_int_equal(limits_set(&b.l, "ratio-low", why, sizeof(why)), -1);
+	assert_int_equal(limits_set(&b.l, "ratio-low=5x", why, sizeof(why)), -1);
+	assert_true(b.l.v[LIMIT_RATIO_LOW] == 90);
+}
+
+/* --- not enough data ------------------------------------------------------- */
+
+static void no_data(const char *why, const struct sample *s, enum rate_event event, double age)
+{
+	struct rates r = { .event = event, .seconds = 1, .valid = s->set & ~TAGS_GAUGES };
+	char text[512];
+	struct bench b;
+
+	print_message("  %s\n", why);
+	start(&b);
+	/* What was known before does not count any more. */
+	report(&b, &inefficient);
+	diagnose(&b.d, &b.l, s, &r, age);
+	assert_string_equal(regime_name(b.d.regime), "no-data");
+	assert_string_equal(why_name(b.d.why), why);
+	assert_true(diagnosis_reason(&b.d, text, sizeof(text))[0]);
+	assert_int_equal(regime_severity(b.d.regime), SEVERITY_UNKNOWN);
+}
+
+static void test_no_data(void **state)
+{
+	struct sample s;
+
+	(void)state;
+	fill(&s, GUEST_MEMORY);
+	no_data("one-report", &s, RATE_FIRST, 0);
+	no_data("counters-restarted", &s, RATE_RESET, 0);
+	no_data("stopped-answering", &s, RATE_SAME, 5.5);
+	s.absurd = TAG_BIT(VIRTIO_BALLOON_S_MEMFREE);
+	no_data("absurd-values", &s, RATE_OK, 0);
+	s.absurd = 0;
+	s.polling = 0;
+	no_data("polling-off", &s, RATE_SAME, 0);
+	s.polling = 1;
+	s.running = false;
+	no_data("guest-paused", &s, RATE_SAME, 0);
+	s.running = true;
+	s.set = TAGS_OLD;
+	no_data("six-not-sent", &s, RATE_OK, 0);
+	s.known = TAGS_OLD;
+	no_data("host-too-old", &s, RATE_OK, 0);
+	s.set = 0;
+	no_data("never-reported", &s, RATE_FIRST, -1);
+}
+
+static void test_stale_depends_on_the_interval(void **state)
+{
+	struct rates r = { .event = RATE_SAME };
+	struct sample s;
+	struct bench b;
+
+	(void)state;
+	start(&b);
+	report(&b, &quiet);
+	fill(&s, GUEST_MEMORY);
+	s.polling = 10;
+	diagnose(&b.d, &b.l, &s, &r, 31);
+	assert_string_equal(regime_name(b.d.regime), "healthy");
+	diagnose(&b.d, &b.l, &s, &r, 33);
+	assert_string_equal(regime_name(b.d.regime), "no-data");
+}
+
+static void test_no_new_report_changes_nothing(void **state)
+{
+	struct rates r = { .event = RATE_SAME };
+	struct sample s;
+	struct bench b;
+
+	(void)state;
+	start(&b);
+	report(&b, &inefficient);
+	fill(&s, GUEST_MEMORY);
+	for (int i = 0; i < 20; i++) {
+		s.mono = b.now += 1;
+		diagnose(&b.d, &b.l, &s, &r, 1);
+		assert_string_equal(regime_name(b.d.regime), "thrashing");
+	}
+}
+
+/* --- what to do ------------------------------------------------------------ */
+
+static void test_advice(void **state)
+{
+	char text[512];
+	struct bench b;
+
+	(void)state;
+	/* fill() has half of the machine in the balloon. */
+	start(&b);
+	report(&b, &oom);
+	assert_non_null(strstr(diagnosis_advice(&b.d, &b.l, text, sizeof(text)),
+			       "balloon too large: it holds 1.0 GiB of 2.0 GiB"));
+	assert_non_null(strstr(diagnosis_reason(&b.d, text, sizeof(text)), "oom-kills +1"));
+	b.d.evidence.balloon = 0;
+	assert_non_null(strstr(diagnosis_advice(&b.d, &b.l, text, sizeof(text)),
+			       "guest too small: the balloon holds nothing"));
+	start(&b);
+	report(&b, &cgroup_73);
+	assert_non_null(strstr(diagnosis_advice(&b.d, &b.l, text, sizeof(text)), "memory.max"));
+	/* However little room there is. */
+	for (size_t len = 1; len < sizeof(text); len++) {
+		diagnosis_advice(&b.d, &b.l, text, len);
+		assert_true(strlen(text) < len);
+		diagnosis_reason(&b.d, text, len);
+		assert_true(strlen(text) < len);
+	}
+}
+
+int diagnose_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_relative_to_memory),
+		cmocka_unit_test(test_relative_to_interval),
+		cmocka_unit_test(test_one_spike_is_none),
+		cmocka_unit_test(test_calm_has_to_last),
+		cmocka_unit_test(test_long_intervals_need_no_holding),
+		cmocka_unit_test(test_band),
+		cmocka_unit_test(test_ratio_band),
+		cmocka_unit_test(test_kill_is_shown_for_a_while),
+		cmocka_unit_test(test_stalls_just_before_the_kill_count),
+		cmocka_unit_test(test_container_kill_does_not_hide_trouble),
+		cmocka_unit_test(test_limits_are_adjustable),
+		cmocka_unit_test(test_no_data),
+		cmocka_unit_test(test_stale_depends_on_the_interval),
+		cmocka_unit_test(test_no_new_report_changes_nothing),
+		cmocka_unit_test(test_advice),
+	};
+
+	return cmocka_run_group_tests_name("diagnosis", tests, NULL, NULL);
+}

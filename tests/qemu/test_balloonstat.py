@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""balloonstat on real guests: what it calls each kind of memory pressure."""
+
+import fcntl
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from guest import MIB, GuestError, Hog
+from lab import TOP
+
+TOOL = TOP / 'tools' / 'balloonstat'
+SMALL = {'memory': 256, 'swap': 192, 'disk': 384}
+# A guest under emulation, on a machine that does other things too.
+PATIENCE = 120
+
+
+@pytest.fixture(scope='session')
+def balloonstat():
+    """The program; built if it is not, by one at a time."""
+    if 'BALLOONSTAT' in os.environ:
+        return pathlib.Path(os.environ['BALLOONSTAT'])
+    with open(TOOL / 'Makefile') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(['make', '-s', '-C', TOOL], check=True)
+    return TOOL / 'build' / 'balloonstat'
+
+
+class Watch:
+    """balloonstat at one-second intervals; what it said, and a way to wait for more."""
+
+    def __init__(self, program, guest, *args):
+        self.guest = guest
+        self.objects = []
+        self.process = subprocess.Popen(
+            [program, '--qmp', guest.qmp_path, '--poll', '1', '--json', *args, '1'],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.objects.append(json.loads(line))
+
+    def _names(self, begin):
+        return [o['diagnosis']['name'] for o in self.objects[begin:] if 'diagnosis' in o]
+
+    def wait(self, name, begin=None, what=''):
+        """Until it calls what is the matter this; returns that object."""
+        begin = len(self.objects) if begin is None else begin
+        try:
+            self.guest.wait_for(lambda: name in self._names(begin), PATIENCE, f'{name}{what}')
+        except GuestError as e:
+            raise GuestError(f'it said {self._names(begin)} and not {name}') from e
+        return next(o for o in self.objects[begin:]
+                    if o.get('diagnosis', {}).get('name') == name)
+
+    def said_since(self, begin):
+        return set(self._names(begin))
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(20)
+        self.thread.join(20)
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def watch(balloonstat):
+    watches = []
+
+    def start(guest, *args):
+        watches.append(Watch(balloonstat, guest, *args))
+        return watches[-1]
+    yield start
+    for w in watches:
+        w.stop()
+
+
+def read_disk(guest):
+    """More page cache than there is memory."""
+    return guest.sh('dd if=/dev/vdb of=/dev/null bs=1M 2>/dev/null; '
+                    'dd if=/dev/vdb of=/dev/null bs=1M 2>/dev/null', PATIENCE)
+
+
+def test_whole_guest(borrow, watch, shows):
+    """Rows 3, 4 and 1 of the table, with health before and after."""
+    guest = borrow(**SMALL)
+    guest.load()
+    w = watch(guest, '--set', 'oom-hold=5')
+    if not guest.lab.has_pressure():
+        o = w.wait('no-data', what=' for want of the six')
+        guest.wait_for(lambda: w.objects[-1]['diagnosis']['why'] == 'six-not-sent', PATIENCE,
+                       'word of the six that are not sent')
+        assert o['stats']['alloc-stalls'] is None
+        return
+    w.wait('healthy')
+
+    begin = len(w.objects)
+    while 'reclaim' not in w.said_since(begin):
+        read_disk(guest)
+    o = w.wait('reclaim', begin)
+    assert o['diagnosis']['numbers']['reclaimed-percent'] >= 30
+    assert o['diagnosis']['numbers']['alloc-stalls'] > 0
+    shows('balloonstat: effective reclaim (row 3)', True)
+    w.wait('healthy')
+
+    hog = guest.hog(300, timeout=PATIENCE)
+    hog.churn()
+    o = w.wait('thrashing')
+    numbers = o['diagnosis']['numbers']
+    assert numbers['reclaimed-percent'] < 30 or numbers['returned-percent'] > 50
+    hog.kill()
+    shows('balloonstat: thrashing (row 4)', True)
+    w.wait('healthy')
+
+    hog = Hog(guest, 1024, None)
+    o = w.wait('critical')
+    guest.wait_for(lambda: not hog.alive(), PATIENCE, 'end of the hog')
+    assert o['diagnosis']['numbers']['oom-kills'] >= 1
+    assert 'guest too small' in o['diagnosis']['advice']
+    assert o['diagnosis']['severity'] == 2
+    shows('balloonstat: critical (row 1)', True)
+    w.wait('healthy')
+
+
+def test_balloon_too_large(borrow, watch):
+    """The same pressure, but the balloon has what the guest wants."""
+    guest = borrow(**SMALL)
+    guest.load()
+    if not guest.lab.has_pressure():
+        return
+    guest.balloon(160 * MIB)
+    guest.wait_actual(160 * MIB)
+    w = watch(guest)
+    hog = guest.hog(160, timeout=PATIENCE)
+    hog.churn()
+    o = w.wait('thrashing')
+    assert o['diagnosis']['advice'].startswith(
+        'balloon too large: it holds 96.0 MiB of 256.0 MiB; give some back')
+    # Which helps.
+    guest.balloon(guest.memory)
+    w.wait('healthy')
+    hog.kill()
+
+
+def test_kswapd_fails(boot, watch, shows):
+    """Row 5: nothing to reclaim but what is in use, and nobody who has to wait yet."""
+    guest = boot(memory=256, disk=128)
+    guest.load()
+    # A wide band between kswapd's beginning and the first stall.
+    guest.sh('echo 1000 >/proc/sys/vm/watermark_scale_factor')
+    if not guest.lab.has_pressure():
+        return
+    w = watch(guest)
+    w.wait('healthy')
+    guest.sh('reader 60 /dev/vda >/tmp/reader 2>&1 &')
+    guest.wait_for(lambda: guest.sh('cat /tmp/reader') == 'filled\n', what='reader')
+    low = sum(int(line.split()[1]) for line in
+              guest.sh('grep "  low " /proc/zoneinfo').splitlines()) * 4096
+    hog = guest.hog((guest.meminfo()['MemFree'] - low * 4 // 5) // MIB, timeout=PATIENCE)
+    begin = len(w.objects)
+    # Now and then somebody wants a little, which wakes kswapd.
+    for i in range(100):
+        guest.sh(f'dd if=/dev/zero of=/tmp/file{i} bs=64k count=1 2>/dev/null')
+        if 'kswapd-fails' in w.said_since(begin):
+            break
+        guest.wait_for(lambda n=len(w.objects): len(w.objects) > n, PATIENCE, 'report')
+    o = w.wait('kswapd-fails', begin)
+    numbers = o['diagnosis']['numbers']
+    # Below 30, or on its way out of the band above that.
+    assert numbers['reclaimed-percent'] < 37.5 and numbers['alloc-stalls'] < 1
+    assert 'the next demand for memory will wait' in o['diagnosis']['advice']
+    shows('balloonstat: background reclaim fails (row 5)', True)
+    hog.kill()
+    guest.sh('killall reader')
+    w.wait('healthy')
+
+
+@pytest.fixture
+def limited():
+    """A cgroup with a limit, in this guest."""
+    made = []
+
+    def make(guest, mib, swap='max'):
+        guest.sh('mkdir /sys/fs/cgroup/limited && cd /sys/fs/cgroup/limited && '
+                 f'echo {mib}M >memory.max && echo {swap} >memory.swap.max')
+        made.append(guest)
+        return 'limited'
+    yield make
+    for guest in made:
+        guest.try_sh('rmdir /sys/fs/cgroup/limited')
+
+
+def test_cgroup_that_swaps(borrow, watch, limited, shows):
+    """On 7.3 direct scans without stalls; before, memory swapped out by nobody."""
+    guest = borrow(**SMALL)
+    guest.load()
+    if not guest.lab.has_pressure():
+        return
+    w = watch(guest)
+    w.wait('healthy')
+    begin = len(w.objects)
+    hog = guest.hog(64, cgroup=limited(guest, 32))
+    hog.churn()
+    o = w.wait('cgroup-limit', begin)
+    numbers = o['diagnosis']['numbers']
+    by_node = guest.lab.kernel() >= (7, 0)
+    assert (numbers['direct-scans'] > 0) == by_node
+    assert numbers['alloc-stalls'] == 0
+    assert 'memory.max' in o['diagnosis']['advice']
+    hog.kill()
+    w.wait('healthy')
+    assert w.said_since(begin) == {'healthy', 'cgroup-limit'}
+    shows('balloonstat: a cgroup at its limit that swaps', True)
+
+
+def test_cgroup_of_page_cache(borrow, watch, limited, shows):
+    """What it gives up is read again: on 7.3 that is seen, before nothing is."""
+    guest = borrow(**SMALL)
+    guest.load()
+    if not guest.lab.has_pressure():
+        return
+    w = watch(guest)
+    w.wait('healthy')
+    begin = len(w.objects)
+    name = limited(guest, 16)
+    for _ in range(3):
+        guest.sh(f"sh -c 'echo 0 >/sys/fs/cgroup/{name}/cgroup.procs && "
+                 "dd if=/dev/vdb of=/dev/null bs=1M count=128 2>/dev/null'", PATIENCE)
+    end = len(w.objects)
+    guest.wait_for(lambda: len(w.objects) > end + 2, PATIENCE, 'reports')
+    seen = 'cgroup-limit' in w.said_since(begin)
+    assert seen == (guest.lab.kernel() >= (7, 0))
+    assert w.said_since(begin) <= {'healthy', 'cgroup-limit'}
+    shows('balloonstat: a cgroup at its limit, page cache alone', seen)
+
+
+def test_kill_in_a_cgroup(borrow, watch, limited, shows):
+    """Is no sign that the guest is short of memory."""
+    guest = borrow(**SMALL)
+    guest.load()
+    if not guest.lab.has_pressure():
+        return
+    w = watch(guest, '--set', 'oom-hold=3')
+    w.wait('healthy')
+    begin = len(w.objects)
+    name = limited(guest, 16, swap=0)
+    code, _ = guest.try_sh(
+        f"sh -c 'echo 0 >/sys/fs/cgroup/{name}/cgroup.procs; exec hog 64'", PATIENCE)
+    assert code == 128 + 9
+    o = w.wait('cgroup-oom', begin)
+    assert 'likely a container at its own limit' in o['diagnosis']['advice']
+    w.wait('healthy')
+    assert 'critical' not in w.said_since(begin)
+    shows("balloonstat: a kill for a cgroup's limit told from one for all", True)
+
+
+def test_driver_comes_and_goes(borrow, balloonstat, watch):
+    guest = borrow()
+
+    def doctor():
+        ran = subprocess.run([balloonstat, '--qmp', guest.qmp_path, '--doctor'],
+                             capture_output=True, text=True)
+        return ran.returncode, ran.stdout
+
+    status, text = doctor()
+    assert status == 1 and 'no driver runs the balloon' in text and 'polling is off' in text
+    guest.load()
+    guest.poll_stats(1)
+    guest.wait_for(lambda: guest.last_stats()[0], what='report')
+    status, text = doctor()
+    if not guest.lab.has_pressure():
+        assert status == 1 and 'sends tags 0 to 9 only' in text
+        return
+    assert status == 0 and 'all 16 statistics' in text
+    w = watch(guest)
+    w.wait('healthy')
+    guest.unload()
+    guest.wait_for(lambda: w.objects[-1]['diagnosis']['why'] in
+                   ('stopped-answering', 'never-reported'), PATIENCE, 'word of the silence')
+    guest.load()
+    w.wait('healthy')
+
+
+@pytest.mark.ours
+def test_old_tags_only(borrow, balloonstat):
+    guest = borrow()
+    guest.load(max_stat_tag=9)
+    guest.poll_stats(1)
+    guest.wait_for(lambda: guest.last_stats()[0], what='report')
+    ran = subprocess.run([balloonstat, '-q', guest.qmp_path, '--doctor'], capture_output=True,
+                         text=True)
+    assert 'the guest sends tags 0 to 9 only' in ran.stdout and ran.returncode == 1
+    ran = subprocess.run([balloonstat, '-q', guest.qmp_path, '--check'], capture_output=True,
+                         text=True)
+    assert ran.returncode == 3 and 'does not send the six' in ran.stdout
+
+
+def test_reboot(boot, watch):
+    """Counters begin anew, and that gives no rates."""
+    guest = boot(reboot=True)
+    guest.load()
+    w = watch(guest)
+    guest.wait_for(lambda: w.objects and w.objects[-1].get('event') == 'ok', PATIENCE, 'rates')
+    begin = len(w.objects)
+    guest.qmp.cmd('system_reset')
+    guest.wait_ready()
+    guest.load()
+    guest.wait_for(lambda: w.objects[-1].get('event') == 'ok' and
+                   'reset' in [o.get('event') for o in w.objects[begin:]], PATIENCE,
+                   'rates after a reset')
+    assert all(rate is None or rate >= 0 for o in w.objects[begin:] if o.get('rates')
+               for rate in o['rates'].values())
+    # QEMU's word of it may come before the numbers are gone, which then say it again.
+    events = [o['event'] for o in w.objects[begin:]]
+    assert events.count('reset') in (1, 2)
+
+
+def test_polling_is_put_back(borrow, watch):
+    guest = borrow()
+    guest.load()
+    guest.poll_stats(5)
+    w = watch(guest)
+    guest.wait_for(lambda: w.objects, PATIENCE, 'sample')
+    assert guest._get('guest-stats-polling-interval') == 1
+    w.stop()
+    assert guest._get('guest-stats-polling-interval') == 5
+    guest.poll_stats(0)
+
+
+def test_busy_monitor(borrow, balloonstat):
+    """QEMU does not greet a second client."""
+    guest = borrow()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(guest.qmp_path))
+        assert b'QMP' in s.recv(4096)
+        ran = subprocess.run([balloonstat, '-q', guest.qmp_path, '-t', '1', '--check'],
+                             capture_output=True, text=True)
+    assert ran.returncode == 3
+    assert 'another client (libvirt?) holds this monitor' in ran.stdout

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+
+#include "diagnose.h"
+
+#define MIB	(1024.0 * 1024)
+#define GIB	(1024 * MIB)
+/* What an allocation reclaims at once, and no stall does less: 32 pages. */
+#define BATCH	(128 * 1024.0)
+#define PAGE	4096.0
+
+/* The shortest age at which a report is stale, whatever the interval. */
+#define STALE_SLACK	2.0
+
+static const char *const names[REGIME_NR] = {
+	[REGIME_NO_DATA] = "no-data",
+	[REGIME_HEALTHY] = "healthy",
+	[REGIME_CGROUP_LIMIT] = "cgroup-limit",
+	[REGIME_STALLS] = "stalls",
+	[REGIME_KSWAPD_FAILS] = "kswapd-fails",
+	[REGIME_RECLAIM] = "reclaim",
+	[REGIME_CGROUP_OOM] = "cgroup-oom",
+	[REGIME_THRASHING] = "thrashing",
+	[REGIME_CRITICAL] = "critical",
+};
+
+const char *regime_name(enum regime regime)
+{
+	return names[regime];
+}
+
+enum severity regime_severity(enum regime regime)
+{
+	switch (regime) {
+	case REGIME_NO_DATA:
+		return SEVERITY_UNKNOWN;
+	case REGIME_HEALTHY:
+		return SEVERITY_OK;
+	case REGIME_THRASHING:
+	case REGIME_CRITICAL:
+		return SEVERITY_CRITICAL;
+	default:
+		return SEVERITY_WARNING;
+	}
+}
+
+const char *why_name(enum why why)
+{
+	static const char *const words[] = {
+		[WHY_NOT] = "none",
+		[WHY_NEVER_REPORTED] = "never-reported",
+		[WHY_POLLING_OFF] = "polling-off",
+		[WHY_STOPPED] = "guest-paused",
+		[WHY_STALE] = "stopped-answering",
+		[WHY_ONE_REPORT] = "one-report",
+		[WHY_RESET] = "counters-restarted",
+		[WHY_HOST_OLD] = "host-too-old",
+		[WHY_DRIVER_OLD] = "six-not-sent",
+		[WHY_ABSURD] = "absurd-values",
+	};
+
+	return words[why];
+}
+
+static double percent(double part, double whole)
+{
+	return whole > 0 ? 100 * part / whole : -1;
+}
+
+/* High from the limit on, until it is well below again. */
+static bool above(bool was, double value, double limit, double leave)
+{
+	return value > 0 && value >= (was ? limit * leave : limit);
+}
+
+/* Low below the limit, until it is well above again. Unknown is not low. */
+static bool below(bool was, double value, double limit, double leave)
+{
+	/* A narrower band than above(): what swaps scans twice what it reclaims. */
+	double high = limit * (1 + (1 - leave) / 2);
+
+	return value >= 0 && value < (was ? high : limit);
+}
+
+static double rate_of(const struct rates *r, unsigned int tag)
+{
+	return r->rate[tag];		/* 0 where it is not valid */
+}
+
+static void gather(struct evidence *e, const struct limits *l, const struct sample *s,
+		   const struct rates *r)
+{
+	double reclaimed, faulted;
+
+	memset(e, 0, sizeof(*e));
+	e->kills = (double)r->delta[VIRTIO_BALLOON_S_OOM_KILL];
+	e->stalls = rate_of(r, VIRTIO_BALLOON_S_ALLOC_STALL);
+	e->direct_scan = rate_of(r, VIRTIO_BALLOON_S_DIRECT_SCAN);
+	e->direct_reclaim = rate_of(r, VIRTIO_BALLOON_S_DIRECT_RECLAIM);
+	e->async_scan = rate_of(r, VIRTIO_BALLOON_S_ASYNC_SCAN);
+	e->async_reclaim = rate_of(r, VIRTIO_BALLOON_S_ASYNC_RECLAIM);
+	e->swap_in = rate_of(r, VIRTIO_BALLOON_S_SWAP_IN);
+	e->swap_out = rate_of(r, VIRTIO_BALLOON_S_SWAP_OUT);
+	e->major_faults = rate_of(r, VIRTIO_BALLOON_S_MAJFLT);
+
+	e->max = (double)s->max;
+	e->balloon = s->max && s->actual && s->actual <= s->max ?
+		(double)(s->max - s->actual) : -1;
+	e->avail = sample_has(s, VIRTIO_BALLOON_S_AVAIL) ?
+		(double)s->value[VIRTIO_BALLOON_S_AVAIL] : -1;
+	if (sample_has(s, VIRTIO_BALLOON_S_MEMTOT))
+		e->memory = (double)s->value[VIRTIO_BALLOON_S_MEMTOT];
+	else
+		e->memory = (double)s->actual;
+	if (e->memory <= 0)
+		e->memory = GIB;	/* better than nothing */
+
+	e->stall_high = l->v[LIMIT_STALL_HIGH] * e->memory / GIB;
+	if (e->stall_high < l->v[LIMIT_STALL_MIN])
+		e->stall_high = l->v[LIMIT_STALL_MIN];
+	/* What stalls that are just high scan if each does one batch. */
+	e->scan_high = l->v[LIMIT_SCAN_HIGH] / 100 * e->memory;
+	if (e->scan_high < l->v[LIMIT_STALL_MIN] * BATCH)
+		e->scan_high = l->v[LIMIT_STALL_MIN] * BATCH;
+	e->kscan_high = l->v[LIMIT_KSCAN_HIGH] / 100 * e->memory;
+	e->return_min = l->v[LIMIT_RETURN_MIN] / 100 * e->memory;
+	if (e->return_min < BATCH)
+		e->return_min = BATCH;
+
+	e->ratio = percent(e->direct_reclaim, e->direct_scan);
+	/* A major fault reads at least a page: of swap, or of a file. */
+	faulted = e->major_faults * PAGE;
+	if (faulted < e->swap_in)
+		faulted = e->swap_in;
+	reclaimed = e->direct_reclaim + e->async_reclaim;
+	e->returned = faulted >= e->return_min ? percent(faulted, reclaimed) : -1;
+}
+
+static bool six_missing(const struct sample *s)
+{
+	return (s->set & TAGS_PRESSURE) != TAGS_PRESSURE;
+}
+
+/* Why this sample cannot be judged; WHY_NOT if it can. */
+static enum why judge(const struct limits *l, const struct sample *s, const struct rates *r,
+		      double age)
+{
+	double stale = l->v[LIMIT_STALE] * (double)s->polling + STALE_SLACK;
+
+	if (!s->running)
+		return WHY_STOPPED;
+	if (s->polling <= 0)
+		return WHY_POLLING_OFF;
+	if (!s->set && !s->absurd)
+		return WHY_NEVER_REPORTED;
+	if (age > stale)
+		return WHY_STALE;
+	if (s->absurd || r->absurd)
+		return WHY_ABSURD;
+	if ((s->known & TAGS_PRESSURE) != TAGS_PRESSURE)
+		return WHY_HOST_OLD;
+	if (six_missing(s))
+		return WHY_DRIVER_OLD;
+	if (r->event == RATE_FIRST)
+		return WHY_ONE_REPORT;
+	if (r->event == RATE_RESET)
+		return WHY_RESET;
+	return WHY_NOT;
+}
+
+/* What the report says by itself, with what is high and low as bands. */
+static enum regime classify(struct diagnosis *d, const struct limits *l, struct evidence *e)
+{
+	double leave = l->v[LIMIT_LEAVE] / 100;
+	double kratio = percent(e->async_reclaim, e->async_scan);
+	bool unstalled, unclaimed, loud;
+
+	d->stall_high = above(d->stall_high, e->stalls, e->stall_high, leave);
+	d->scan_high = above(d->scan_high, e->direct_scan, e->scan_high, leave);
+	d->kscan_high = above(d->kscan_high, e->async_scan, e->kscan_high, leave);
+	d->ratio_low = below(d->ratio_low, e->ratio, l->v[LIMIT_RATIO_LOW], leave);
+	d->kratio_low = below(d->kratio_low, kratio, l->v[LIMIT_RATIO_LOW], leave);
+	d->returns = above(d->returns, e->returned, l->v[LIMIT_RETURN_HIGH], leave);
+
+	/* Far more scanned than the few that stalled can have done. */
+	unstalled = !d->stall_high && e->direct_scan >=
+		    e->stalls * l->v[LIMIT_SCAN_PER_STALL] * MIB;
+	/* Swapped out, but reclaimed by nobody who is counted. */
+	unclaimed = e->swap_out >= e->scan_high &&
+		    e->swap_out > 2 * (e->direct_reclaim + e->async_reclaim);
+	loud = e->async_scan + e->direct_scan >= e->kscan_high;
+
+	if (e->kills > 0)
+		return e->stalls + d->stalls_before > 0 ? REGIME_CRITICAL : REGIME_CGROUP_OOM;
+	if (d->stall_high && d->scan_high)
+		return d->ratio_low || d->returns ? REGIME_THRASHING : REGIME_RECLAIM;
+	if (d->stall_high)
+		return REGIME_STALLS;
+	if (d->scan_high && unstalled) {
+		e->in_cgroup = d->returns;
+		return REGIME_CGROUP_LIMIT;
+	}
+	if (unclaimed) {
+		e->by_swap = true;
+		return REGIME_CGROUP_LIMIT;
+	}
+	/* kswapd keeps up, but what it takes is what is wanted next. */
+	if (d->returns && loud) {
+		e->ratio = kratio;
+		return REGIME_THRASHING;
+	}
+	if (d->kscan_high && d->kratio_low) {
+		e->ratio = kratio;
+		return REGIME_KSWAPD_FAILS;
+	}
+	return REGIME_HEALTHY;
+}
+
+static void show(struct diagnosis *d, enum regime regime, double now)
+{
+	if (d->regime != regime || !d->known)
+		d->since = now;
+	d->regime = regime;
+	d->known = true;
+	d->rising = 0;
+	d->calm_since = now;
+}
+
+/* Worse things are shown once seen again, better ones when they last. */
+static void settle(struct diagnosis *d, const struct limits *l, enum regime regime,
+		   const struct evidence *e, double now)
+{
+	if (d->known && regime > d->regime) {
+		d->calm_since = now;
+		if (++d->rising < l->v[LIMIT_RISE])
+			return;
+	} else if (d->known && regime < d->regime) {
+		d->rising = 0;
+		if (now - d->calm_since < l->v[LIMIT_HOLD])
+			return;
+	}
+	d->evidence = *e;
+	show(d, regime, now);
+}
+
+static void forget(struct diagnosis *d, enum why why, double now)
+{
+	double since = d->regime == REGIME_NO_DATA && d->why == why ? d->since : now;
+
+	memset(d, 0, sizeof(*d));
+	d->regime = REGIME_NO_DATA;
+	d->why = why;
+	d->since = since;
+}
+
+void diagnose(struct diagnosis *d, const struct limits *l, const struct sample *s,
+	      const struct rates *r, double age)
+{
+	enum why why = judge(l, s, r, age);
+	struct evidence e;
+	enum regime regime;
+
+	if (why != WHY_NOT)
+		forget(d, why, s->mono);
+	d->age = age;
+	d->polling = s->polling;
+	if (why != WHY_NOT) {
+		gather(&d->evidence, l, s, r);
+		return;
+	}
+	d->why = WHY_NOT;
+	/* Nothing new: what was said stands. */
+	if (r->event == RATE_SAME) {
+		if (!d->known) {
+			d->regime = REGIME_NO_DATA;
+			d->why = WHY_ONE_REPORT;
+		}
+		return;
+	}
+
+	gather(&e, l, s, r);
+	regime = classify(d, l, &e);
+	d->stalls_before = e.stalls;
+	if (e.kills > 0) {
+		/* A container's kill does not make less of the guest's own. */
+		if (!d->kills_seen || regime >= d->kill_regime) {
+			d->kill_regime = regime;
+			d->kill_evidence = e;
+		}
+		d->kills_seen += e.kills;
+		d->last_kill = s->mono;
+	} else if (d->kills_seen && s->mono - d->last_kill > l->v[LIMIT_OOM_HOLD]) {
+		d->kills_seen = 0;
+	}
+	/* A kill is an event: it is shown at once and for a while. */
+	if (d->kills_seen && regime <= d->kill_regime &&
+	    (!d->known || d->regime <= d->kill_regime)) {
+		d->evidence = d->kill_evidence;
+		show(d, d->kill_regime, s->mono);
+		return;
+	}
+	settle(d, l, regime, &e, s->mono);
+}

@@ -1,0 +1,666 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "guest.h"
+#include "libvirt.h"
+
+#define INTERVAL	"guest-stats-polling-interval"
+#define MAX_INTERVAL	UINT32_MAX
+
+const char *trouble_name(enum trouble trouble)
+{
+	static const char *const names[TROUBLE_NR] = {
+		[TROUBLE_NONE] = "none",
+		[TROUBLE_CONNECT] = "unreachable",
+		[TROUBLE_BUSY] = "busy",
+		[TROUBLE_NOT_QMP] = "not-qmp",
+		[TROUBLE_PROTOCOL] = "bad-answer",
+		[TROUBLE_LATE] = "no-answer",
+		[TROUBLE_GONE] = "gone",
+		[TROUBLE_NO_BALLOON] = "no-balloon",
+		[TROUBLE_REFUSED] = "refused",
+	};
+
+	return names[trouble];
+}
+
+static void __attribute__((format(printf, 3, 4)))
+set_trouble(struct guest *g, enum trouble trouble, const char *format, ...)
+{
+	va_list args;
+
+	g->trouble = trouble;
+	va_start(args, format);
+	vsnprintf(g->error, sizeof(g->error), format, args);
+	va_end(args);
+}
+
+static void clear_trouble(struct guest *g)
+{
+	g->trouble = TROUBLE_NONE;
+	g->error[0] = '\0';
+}
+
+static void hang_up(struct guest *g)
+{
+	stream_close(&g->stream);
+	g->phase = PHASE_DOWN;
+	g->batch_nr = 0;
+	g->driver = -1;
+	g->lost = true;
+}
+
+/* --- asking ---------------------------------------------------------------- */
+
+static json_t *qom(const char *command, const char *path, const char *property)
+{
+	if (property)
+		return json_pack("{s:s, s:{s:s, s:s}}", "execute", command, "arguments",
+				 "path", path, "property", property);
+	return json_pack("{s:s, s:{s:s}}", "execute", command, "arguments", "path", path);
+}
+
+static json_t *command(const struct guest *g, enum ask ask, int64_t value)
+{
+	static const char *const plain[] = {
+		[ASK_CAPABILITIES] = "qmp_capabilities",
+		[ASK_VERSION] = "query-version",
+		[ASK_NAME] = "query-name",
+		[ASK_MEMORY] = "query-memory-size-summary",
+		[ASK_STATUS] = "query-status",
+		[ASK_ACTUAL] = "query-balloon",
+	};
+	json_t *c;
+
+	switch (ask) {
+	case ASK_PERIPHERAL:
+		return qom("qom-list", "/machine/peripheral", NULL);
+	case ASK_ANON:
+		return qom("qom-list", "/machine/peripheral-anon", NULL);
+	case ASK_DRIVER:
+		return qom("x-query-virtio-status", g->backend, NULL);
+	case ASK_STATS:
+		return qom("qom-get", g->path, "guest-stats");
+	case ASK_INTERVAL:
+		return qom("qom-get", g->path, INTERVAL);
+	case ASK_SET_INTERVAL:
+		c = qom("qom-set", g->path, INTERVAL);
+		json_object_set_new(json_object_get(c, "arguments"), "value",
+				    json_integer(value));
+		return c;
+	default:
+		return json_pack("{s:s}", "execute", plain[ask]);
+	}
+}
+
+static void ask_value(struct guest *g, enum ask ask, int64_t value, double now)
+{
+	json_t *c = command(g, ask, value);
+	int64_t id = g->next_id++ & INT32_MAX;
+	char *line = NULL;
+	int err = -ENOMEM;
+
+	if (c && !json_object_set_new(c, "id", json_integer(id)))
+		line = json_dumps(c, JSON_COMPACT);
+	json_decref(c);
+	if (line)
+		err = stream_put(&g->stream, line);
+	free(line);
+	if (err) {
+		hang_up(g);
+		set_trouble(g, TROUBLE_GONE, "cannot ask: %s", strerror(-err));
+		return;
+	}
+	g->batch[g->batch_nr].ask = ask;
+	g->batch[g->batch_nr].id = id;
+	g->batch_nr++;
+	g->asked = now;
+}
+
+/* Several commands at once: QEMU queues up to eight, and answers in order. */
+static void ask_all(struct guest *g, enum phase phase, double now, int n, const enum ask *asks)
+{
+	g->phase = phase;
+	for (int i = 0; i < n && g->phase == phase; i++)
+		ask_value(g, asks[i], 0, now);
+	if (g->phase != phase)
+		return;
+	if (stream_flush(&g->stream)) {
+		hang_up(g);
+		set_trouble(g, TROUBLE_GONE, "the guest is gone: the connection broke");
+	}
+}
+
+#define ASK(g, phase, now, ...)							\
+	do {									\
+		static const enum ask asks[] = { __VA_ARGS__ };			\
+		ask_all(g, phase, now, sizeof(asks) / sizeof(*asks), asks);	\
+	} while (0)
+
+static void look(struct guest *g, double now)
+{
+	g->path[0] = '\0';
+	g->max = 0;
+	ASK(g, PHASE_LOOK, now, ASK_VERSION, ASK_NAME, ASK_PERIPHERAL, ASK_ANON, ASK_MEMORY);
+}
+
+static void take_sample(struct guest *g, const struct guest_wants *wants, double now)
+{
+	memset(&g->next, 0, sizeof(g->next));
+	g->next.running = true;
+	g->next.max = g->max;
+	g->taken = false;
+	if (wants->driver)
+		ASK(g, PHASE_SAMPLE, now, ASK_DRIVER, ASK_STATS, ASK_INTERVAL, ASK_ACTUAL,
+		    ASK_STATUS);
+	else
+		ASK(g, PHASE_SAMPLE, now, ASK_STATS, ASK_INTERVAL, ASK_ACTUAL, ASK_STATUS);
+}
+
+static void set_interval(struct guest *g, enum phase phase, int64_t value, double now)
+{
+	g->phase = phase;
+	ask_value(g, ASK_SET_INTERVAL, value, now);
+	if (g->phase == phase && stream_flush(&g->stream)) {
+		hang_up(g);
+		set_trouble(g, TROUBLE_GONE, "the guest is gone: the connection broke");
+	}
+}
+
+/* --- a sample is complete -------------------------------------------------- */
+
+static double age_of(const struct guest *g, const struct sample *s)
+{
+	double age = s->wall - (double)s->last_update;
+
+	if (!s->last_update)
+		return -1;
+	/* The stamp is the host's: another host's clock may be wrong by anything. */
+	if (age < -2 || (g->uri && !strstr(g->uri, ":///")))
+		age = s->mono - g->report_seen;
+	return age < 0 ? 0 : age;
+}
+
+static void remember(struct guest *g)
+{
+	const struct rates *r = &g->rates;
+	double memory = (double)g->sample.value[VIRTIO_BALLOON_S_MEMTOT];	/* 0 if unset */
+	double scanned = r->rate[VIRTIO_BALLOON_S_ASYNC_SCAN] +
+			 r->rate[VIRTIO_BALLOON_S_DIRECT_SCAN];
+
+	if (r->event == RATE_SAME)
+		return;
+	g->history[g->history_nr++ % GUEST_HISTORY] = memory > 0 ? scanned / memory : 0;
+}
+
+static void finish_sample(struct guest *g, const struct guest_wants *wants, double now)
+{
+	struct timespec wall;
+	struct sample *s = &g->next;
+	struct rates r;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	s->mono = now;
+	s->wall = (double)wall.tv_sec + (double)wall.tv_nsec / 1e9;
+	s->restarted = g->restarted;
+	g->restarted = false;
+	if (s->restarted)
+		g->has_base = false;
+	rate_between(g->has_base || s->restarted ? &g->base : NULL, s, &r);
+	if (r.event != RATE_SAME) {
+		g->report_seen = now;
+		g->rates = r;
+	}
+	/* The last rates stand until there are others. */
+	g->rates.event = r.event;
+	if (r.event != RATE_SAME && s->set) {
+		g->base = *s;
+		g->has_base = true;
+	}
+	g->sample = *s;
+	g->age = age_of(g, s);
+	g->age_then = g->age;
+	diagnose(&g->diagnosis, &wants->limits, s, &g->rates, g->age);
+	remember(g);
+	/* But not those of a guest that is silent. */
+	if (g->diagnosis.why == WHY_STALE || g->diagnosis.why == WHY_STOPPED ||
+	    g->diagnosis.why == WHY_POLLING_OFF || g->diagnosis.why == WHY_NEVER_REPORTED)
+		g->rates.valid = 0;
+	g->fresh = true;
+	if (g->trouble != TROUBLE_REFUSED)
+		clear_trouble(g);
+}
+
+/* --- answers --------------------------------------------------------------- */
+
+static void take_version(struct guest *g, const json_t *result)
+{
+	json_t *qemu = json_object_get(result, "qemu");
+	int64_t major, minor;
+
+	if (!reply_integer(json_object_get(qemu, "major"), 1000, &major) &&
+	    !reply_integer(json_object_get(qemu, "minor"), 99, &minor))
+		g->version = (int)(100 * major + minor);
+}
+
+static void take_name(struct guest *g, const json_t *result)
+{
+	char name[REPLY_NAME_MAX];
+
+	if (g->source == SOURCE_QMP && !g->named &&
+	    reply_text(result, "name", name, sizeof(name)) && name[0])
+		snprintf(g->name, sizeof(g->name), "%s", name);
+	g->named = true;
+}
+
+static void bad_answer(struct guest *g, const char *what)
+{
+	hang_up(g);
+	set_trouble(g, TROUBLE_PROTOCOL, "QEMU's answer makes no sense (%s)", what);
+}
+
+/* Returns whether the answer was good. */
+static bool take_result(struct guest *g, enum ask ask, const json_t *result)
+{
+	int64_t value;
+
+	switch (ask) {
+	case ASK_VERSION:
+		take_version(g, result);
+		return true;
+	case ASK_NAME:
+		take_name(g, result);
+		return true;
+	case ASK_PERIPHERAL:
+	case ASK_ANON:
+		if (!g->path[0])
+			reply_balloon(result, ask == ASK_ANON ? "/machine/peripheral-anon" :
+				      "/machine/peripheral", g->path, g->backend);
+		return json_is_array(result);
+	case ASK_MEMORY:
+		g->max = reply_memory(result);
+		return true;
+	case ASK_STATUS:
+		g->next.running = !json_is_false(json_object_get(result, "running"));
+		return true;
+	case ASK_DRIVER:
+		g->driver = reply_driver(result, &g->stats_queue);
+		return true;
+	case ASK_INTERVAL:
+		return !reply_integer(result, MAX_INTERVAL, &g->next.polling);
+	case ASK_STATS:
+		g->taken = !reply_stats(result, &g->next);
+		return g->taken;
+	case ASK_ACTUAL:
+		if (!reply_integer(json_object_get(result, "actual"), 1LL << 56, &value))
+			g->next.actual = (uint64_t)value;
+		return true;
+	default:
+		return true;
+	}
+}
+
+/* QEMU refused a command. What it refuses may not matter. */
+static void take_error(struct guest *g, enum ask ask, const json_t *message)
+{
+	char desc[160];
+
+	switch (ask) {
+	case ASK_CAPABILITIES:
+	case ASK_STATS:
+	case ASK_INTERVAL:
+	case ASK_SET_INTERVAL:
+	case ASK_PERIPHERAL:
+		break;
+	default:
+		return;
+	}
+	if (!reply_text(json_object_get(message, "error"), "desc", desc, sizeof(desc)))
+		snprintf(desc, sizeof(desc), "no reason given");
+	set_trouble(g, TROUBLE_REFUSED, "QEMU refuses: %s", desc);
+	if (ask == ASK_STATS)
+		g->path[0] = '\0';		/* unplugged; look again */
+	if (ask == ASK_SET_INTERVAL && g->phase == PHASE_ENABLE)
+		g->polling_changed = false;
+}
+
+static void enabled(struct guest *g, const struct guest_wants *wants, double now)
+{
+	/* A connection may have been lost in between, and the value is still ours. */
+	bool ours = g->polling_changed && g->next.polling == g->polling_ours;
+
+	if (g->next.polling == wants->poll) {
+		if (!ours)
+			g->polling_changed = false;
+		take_sample(g, wants, now);
+		return;
+	}
+	if (g->restoring) {
+		g->phase = PHASE_READY;
+		return;
+	}
+	if (!ours)
+		g->polling_before = g->next.polling;
+	g->polling_ours = wants->poll;
+	/* Before it is sent: who leaves before the answer has it to put back too. */
+	g->polling_changed = true;
+	set_interval(g, PHASE_ENABLE, wants->poll, now);
+}
+
+static void begin_restore(struct guest *g, double now)
+{
+	g->next.polling = -1;
+	ASK(g, PHASE_RESTORE, now, ASK_INTERVAL);
+}
+
+/* All answers of a batch are there: what comes next. */
+static void next_phase(struct guest *g, const struct guest_wants *wants, enum ask last,
+		       double now)
+{
+	if (g->phase == PHASE_RESTORE && last == ASK_INTERVAL &&
+	    g->next.polling == g->polling_ours) {
+		set_interval(g, PHASE_RESTORE, g->polling_before, now);
+		return;
+	}
+	if (g->phase == PHASE_RESTORE) {
+		/* Refused: nobody can do more; trouble says why. */
+		if (g->trouble != TROUBLE_REFUSED)
+			g->polling_changed = false;
+		g->restoring = false;
+		g->phase = PHASE_READY;
+		return;
+	}
+	if (g->phase == PHASE_SAMPLE && g->taken)
+		finish_sample(g, wants, now);
+	if (g->restoring && g->path[0]) {
+		begin_restore(g, now);
+		return;
+	}
+
+	switch (g->phase) {
+	case PHASE_NEGOTIATE:
+		look(g, now);
+		break;
+	case PHASE_LOOK:
+		if (!g->path[0]) {
+			g->phase = PHASE_READY;
+			if (g->trouble != TROUBLE_REFUSED)
+				set_trouble(g, TROUBLE_NO_BALLOON,
+					    "no balloon device; start QEMU with -device virtio-balloon-pci");
+			break;
+		}
+		clear_trouble(g);
+		if (wants->poll)
+			ASK(g, PHASE_ENABLE, now, ASK_INTERVAL);
+		else
+			take_sample(g, wants, now);
+		break;
+	case PHASE_ENABLE:
+		if (last == ASK_INTERVAL && g->trouble != TROUBLE_REFUSED)
+			enabled(g, wants, now);
+		else
+			take_sample(g, wants, now);
+		break;
+	default:
+		g->phase = PHASE_READY;
+	}
+}
+
+static void take_greeting(struct guest *g, const json_t *message, const char *line, double now)
+{
+	bool monitor = strstr(line, "QEMU") && strstr(line, "monitor");
+	char desc[200];
+
+	if (reply_kind(message) == REPLY_ERROR && g->source == SOURCE_LIBVIRT) {
+		reply_text(json_object_get(message, "error"), "desc", desc, sizeof(desc));
+		hang_up(g);
+		set_trouble(g, TROUBLE_CONNECT, "libvirt: %s", desc);
+		return;
+	}
+	if (reply_kind(message) != REPLY_GREETING) {
+		hang_up(g);
+		if (monitor)
+			set_trouble(g, TROUBLE_NOT_QMP,
+				    "this is QEMU's monitor for people, not QMP; give QEMU -qmp unix:PATH,server=on,wait=off");
+		else
+			set_trouble(g, TROUBLE_NOT_QMP,
+				    "what listens there does not speak QMP; --qmp takes the socket of QEMU's -qmp");
+		return;
+	}
+	clear_trouble(g);
+	if (g->source == SOURCE_QMP)
+		ASK(g, PHASE_NEGOTIATE, now, ASK_CAPABILITIES);
+	else
+		look(g, now);
+}
+
+static void take_event(struct guest *g, const json_t *message)
+{
+	const char *event = json_string_value(json_object_get(message, "event"));
+
+	if (event && !strcmp(event, "RESET"))
+		g->restarted = true;
+}
+
+static void take_line(struct guest *g, const struct guest_wants *wants, const char *line,
+		      size_t len, double now)
+{
+	json_t *message = reply_parse(line, len);
+	enum reply_kind kind = reply_kind(message);
+	enum ask ask;
+
+	if (g->phase == PHASE_GREETING) {
+		take_greeting(g, message, line, now);
+		goto out;
+	}
+	if (!message) {
+		bad_answer(g, "not JSON, or too deep");
+		goto out;
+	}
+	if (kind == REPLY_EVENT) {
+		take_event(g, message);
+		goto out;
+	}
+	if (kind == REPLY_GREETING || kind == REPLY_OTHER || !g->batch_nr) {
+		bad_answer(g, kind == REPLY_OTHER ? "not QMP" : "nothing was asked");
+		goto out;
+	}
+	if (reply_id(message) != g->batch[0].id) {
+		bad_answer(g, "it answers another question");
+		goto out;
+	}
+	ask = g->batch[0].ask;
+	g->batch_nr--;
+	memmove(g->batch, g->batch + 1, g->batch_nr * sizeof(*g->batch));
+	if (kind == REPLY_ERROR) {
+		take_error(g, ask, message);
+	} else if (!take_result(g, ask, json_object_get(message, "return"))) {
+		bad_answer(g, ask == ASK_STATS ? "guest-stats" :
+			   ask == ASK_INTERVAL ? INTERVAL : "qom-list");
+		goto out;
+	}
+	if (!g->batch_nr)
+		next_phase(g, wants, ask, now);
+out:
+	json_decref(message);
+}
+
+/* --- what the loop calls --------------------------------------------------- */
+
+/* A name out of the path of a socket: of the file, without its ending. */
+static void name_of_path(struct guest *g)
+{
+	const char *base = strrchr(g->address, '/');
+	char *dot;
+
+	snprintf(g->name, sizeof(g->name), "%.*s", REPLY_NAME_MAX - 1,
+		 base ? base + 1 : g->address);
+	dot = strrchr(g->name, '.');
+	if (dot && dot != g->name)
+		*dot = '\0';
+}
+
+struct guest *guest_new(enum guest_source source, const char *uri, const char *address)
+{
+	struct guest *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		return NULL;
+	g->stream.fd = -1;
+	g->source = source;
+	g->age = -1;
+	g->driver = -1;
+	g->address = strdup(address);
+	g->uri = uri ? strdup(uri) : NULL;
+	if (!g->address || (uri && !g->uri)) {
+		guest_free(g);
+		return NULL;
+	}
+	name_of_path(g);
+	if (source == SOURCE_LIBVIRT)
+		snprintf(g->name, sizeof(g->name), "%.*s", REPLY_NAME_MAX - 1, address);
+	return g;
+}
+
+void guest_free(struct guest *g)
+{
+	if (!g)
+		return;
+	stream_close(&g->stream);
+	free(g->address);
+	free(g->uri);
+	free(g);
+}
+
+static const char busy[] =
+	"another client (libvirt?) holds this monitor, and QEMU serves one at a time; "
+	"give QEMU one more -qmp unix:PATH,server=on,wait=off";
+
+static void connect_to(struct guest *g, double now)
+{
+	int fd = g->source == SOURCE_QMP ? stream_unix(g->address) :
+		 libvirt_open(g->uri, g->address);
+
+	if (fd >= 0) {
+		stream_open(&g->stream, fd);
+		g->phase = PHASE_GREETING;
+		g->asked = now;
+		return;
+	}
+	switch (-fd) {
+	case EAGAIN:
+		set_trouble(g, TROUBLE_BUSY, "%s", busy);
+		break;
+	case ENOENT:
+	case ECONNREFUSED:
+		set_trouble(g, TROUBLE_CONNECT, "%s; is this guest running?", strerror(-fd));
+		break;
+	case EACCES:
+		set_trouble(g, TROUBLE_CONNECT,
+			    "permission denied; run balloonstat as root or as QEMU's user");
+		break;
+	case EPROTOTYPE:
+	case ENOTSOCK:
+		set_trouble(g, TROUBLE_NOT_QMP, "%s; --qmp takes the socket of QEMU's -qmp",
+			    strerror(-fd));
+		break;
+	default:
+		set_trouble(g, TROUBLE_CONNECT, "cannot connect: %s", strerror(-fd));
+	}
+}
+
+void guest_begin(struct guest *g, const struct guest_wants *wants, double now)
+{
+	g->fresh = false;
+	if (g->phase == PHASE_DOWN) {
+		/* First say so. */
+		if (!g->lost)
+			connect_to(g, now);
+		return;
+	}
+	if (g->phase != PHASE_READY)
+		return;
+	if (!g->path[0]) {
+		clear_trouble(g);
+		look(g, now);
+		return;
+	}
+	take_sample(g, wants, now);
+}
+
+short guest_events(const struct guest *g)
+{
+	if (g->stream.fd < 0)
+		return 0;
+	return g->stream.out_used ? POLLIN | POLLOUT : POLLIN;
+}
+
+void guest_work(struct guest *g, const struct guest_wants *wants, double now)
+{
+	bool greeted = g->phase != PHASE_GREETING;
+	size_t len;
+	char *line;
+	int err;
+
+	err = stream_flush(&g->stream);
+	if (!err || err == -EPIPE)
+		err = stream_fill(&g->stream);
+	while (g->stream.fd >= 0 && (line = stream_line(&g->stream, &len)))
+		take_line(g, wants, line, len, now);
+	if (g->stream.fd < 0 || (!err && !g->stream.eof))
+		return;
+	hang_up(g);
+	if (err == -EMSGSIZE)
+		set_trouble(g, greeted ? TROUBLE_PROTOCOL : TROUBLE_NOT_QMP,
+			    "a line without end, which QMP does not send");
+	else if (greeted)
+		set_trouble(g, TROUBLE_GONE, "the guest is gone: QEMU closed the connection");
+	else
+		set_trouble(g, TROUBLE_NOT_QMP,
+			    "the connection was closed without a greeting; is this a QMP socket?");
+}
+
+bool guest_waits(const struct guest *g)
+{
+	return g->phase != PHASE_DOWN && g->phase != PHASE_READY;
+}
+
+void guest_late(struct guest *g, double timeout, double now)
+{
+	/* Not yet: what was last said stands, and grows old. */
+	if (g->trouble == TROUBLE_NONE && g->sample.mono > 0 && now - g->asked < timeout) {
+		if (g->age >= 0)
+			g->age = g->age_then + now - g->sample.mono;
+		g->rates.event = RATE_SAME;
+		return;
+	}
+	if (g->phase == PHASE_GREETING && g->source == SOURCE_QMP)
+		set_trouble(g, TROUBLE_BUSY, "no greeting: %s", busy);
+	else
+		set_trouble(g, TROUBLE_LATE, "no answer from %s for %.0f s%s",
+			    g->source == SOURCE_QMP ? "QEMU" : "libvirt", now - g->asked,
+			    g->source == SOURCE_QMP ? "; it hangs, or is stopped" :
+			    "; the domain's QEMU hangs, or libvirtd does");
+}
+
+void guest_restore(struct guest *g, double now)
+{
+	g->restoring = true;
+	if (!g->polling_changed)
+		return;
+	if (g->phase == PHASE_READY && g->path[0])
+		begin_restore(g, now);
+	else if (g->phase == PHASE_DOWN)
+		connect_to(g, now);
+}
+
+bool guest_restored(const struct guest *g)
+{
+	return !g->polling_changed || !g->restoring || g->phase == PHASE_DOWN;
+}

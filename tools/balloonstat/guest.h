@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One guest: connect, find its balloon, take samples, put back what was changed. */
+#ifndef BALLOONSTAT_GUEST_H
+#define BALLOONSTAT_GUEST_H
+
+#include "diagnose.h"
+#include "reply.h"
+#include "stream.h"
+
+#define GUEST_BATCH_MAX		8
+#define GUEST_HISTORY		120
+#define GUEST_ERROR_MAX		320
+
+enum guest_source {
+	SOURCE_QMP,
+	SOURCE_LIBVIRT,
+};
+
+enum phase {
+	PHASE_DOWN,		/* no connection */
+	PHASE_GREETING,		/* connected; QEMU is to speak first */
+	PHASE_NEGOTIATE,
+	PHASE_LOOK,		/* what machine is this, where is its balloon */
+	PHASE_ENABLE,		/* polling is turned on */
+	PHASE_READY,
+	PHASE_SAMPLE,
+	PHASE_RESTORE,		/* polling is put back */
+};
+
+/* What is wrong with the conversation; the words are in struct guest. */
+enum trouble {
+	TROUBLE_NONE,
+	TROUBLE_CONNECT,
+	TROUBLE_BUSY,
+	TROUBLE_NOT_QMP,
+	TROUBLE_PROTOCOL,
+	TROUBLE_LATE,
+	TROUBLE_GONE,
+	TROUBLE_NO_BALLOON,
+	TROUBLE_REFUSED,
+	TROUBLE_NR,
+};
+
+/* Commands, see guest.c. */
+enum ask {
+	ASK_CAPABILITIES,
+	ASK_VERSION,
+	ASK_NAME,
+	ASK_PERIPHERAL,
+	ASK_ANON,
+	ASK_MEMORY,
+	ASK_STATUS,
+	ASK_DRIVER,
+	ASK_INTERVAL,
+	ASK_SET_INTERVAL,
+	ASK_STATS,
+	ASK_ACTUAL,
+};
+
+/**
+ * struct guest - a guest and all that is known of it
+ * @source: how it is reached
+ * @address: path of the socket, or the domain's name
+ * @uri: of libvirt; NULL: its default
+ * @name: for people: what QEMU calls it, or made of @address
+ * @trouble: why there is no sample in this round, or why it is not whole
+ * @error: the same in words, with what to do; empty without @trouble
+ * @version: QEMU's, as 100 * major + minor; 0: not known
+ * @driver: 1: a driver runs the balloon, 0: none does, -1: not known
+ * @stats_queue: that driver has taken the statistics queue
+ * @path: of the balloon in QEMU; empty: there is none
+ * @sample: the last one
+ * @rates: between it and the one before with another report
+ * @diagnosis: of it
+ * @age: of its report in seconds; negative: there is none
+ * @fresh: @sample was taken in this round
+ * @history: bytes scanned a second as shares of memory, in time; for drawing
+ * @history_nr: samples there are, which may be more than fit
+ *
+ * @lost: the connection was lost since the last round was shown
+ * @complained: the trouble that was last spoken of
+ * @explained: @explained_regime was explained
+ * @explained_regime: the one that was last
+ *
+ * The rest belongs to guest.c.
+ */
+struct guest {
+	enum guest_source source;
+	char *address;
+	char *uri;
+	char name[REPLY_NAME_MAX];
+	enum trouble trouble;
+	char error[GUEST_ERROR_MAX];
+	int version;
+	int driver;
+	bool stats_queue;
+	char path[REPLY_PATH_MAX];
+	struct sample sample;
+	struct rates rates;
+	struct diagnosis diagnosis;
+	double age;
+	bool fresh;
+	double history[GUEST_HISTORY];
+	unsigned int history_nr;
+	bool lost;
+	enum trouble complained;
+	bool explained;
+	enum regime explained_regime;
+
+	struct stream stream;
+	enum phase phase;
+	char backend[REPLY_PATH_MAX];
+	struct {
+		enum ask ask;
+		int64_t id;
+	} batch[GUEST_BATCH_MAX];
+	int batch_nr;
+	int64_t next_id;
+	double asked;		/* when what is waited for was asked */
+	struct sample next;	/* being filled in */
+	struct sample base;	/* the last with another report */
+	bool has_base, restarted, taken;
+	double report_seen, age_then;
+	uint64_t max;
+	bool polling_changed;
+	int64_t polling_before, polling_ours;
+	bool restoring;
+	bool named;
+};
+
+/**
+ * struct guest_wants - what the user wants of every guest
+ * @poll: have the host ask every so many seconds; 0: leave it as it is
+ * @driver: find out whether a driver runs the balloon
+ * @limits: what is high and low
+ */
+struct guest_wants {
+	int64_t poll;
+	bool driver;
+	struct limits limits;
+};
+
+/**
+ * guest_new() - a guest that is not connected yet
+ * @source: how to reach it
+ * @uri: of libvirt, or NULL
+ * @address: path of the socket, or the domain's name
+ *
+ * Return: a guest to be released with guest_free(); NULL without memory.
+ */
+struct guest *guest_new(enum guest_source source, const char *uri, const char *address);
+
+/**
+ * guest_free() - close the connection and forget the guest
+ * @g: may be NULL
+ */
+void guest_free(struct guest *g);
+
+/**
+ * guest_begin() - begin a round: ask for a sample, or try to connect
+ * @g: a guest; where an answer is still waited for, nothing is done
+ * @wants: what is asked for
+ * @now: seconds of CLOCK_MONOTONIC
+ *
+ * Does not block; guest_events() and guest_work() do the rest.
+ */
+void guest_begin(struct guest *g, const struct guest_wants *wants, double now);
+
+/**
+ * guest_events() - what poll() is to look for on @g->stream.fd
+ * @g: a guest
+ *
+ * Return: events; 0 without a connection.
+ */
+short guest_events(const struct guest *g);
+
+/**
+ * guest_work() - take what has come, send what is to go, go on
+ * @g: a guest whose descriptor is ready
+ * @wants: as in guest_begin()
+ * @now: seconds of CLOCK_MONOTONIC
+ */
+void guest_work(struct guest *g, const struct guest_wants *wants, double now);
+
+/**
+ * guest_waits() - whether an answer is outstanding
+ * @g: a guest
+ */
+bool guest_waits(const struct guest *g);
+
+/**
+ * guest_late() - a guest has not answered in this round
+ * @g: a guest that waits; it goes on waiting, and comes back when it answers
+ * @timeout: seconds that it has to answer; it is in trouble only after that
+ * @now: seconds of CLOCK_MONOTONIC
+ */
+void guest_late(struct guest *g, double timeout, double now);
+
+/**
+ * guest_restore() - begin to put the polling interval back
+ * @g: a guest
+ * @now: seconds of CLOCK_MONOTONIC
+ *
+ * An answer that is waited for is waited for first. Nothing is done where
+ * nothing was changed, or where somebody else has changed it since.
+ */
+void guest_restore(struct guest *g, double now);
+
+/**
+ * guest_restored() - whether nothing is left to be put back
+ * @g: a guest that guest_restore() was called for
+ */
+bool guest_restored(const struct guest *g);
+
+/**
+ * trouble_name() - the trouble in a word, for output
+ * @trouble: of a guest
+ */
+const char *trouble_name(enum trouble trouble);
+
+#endif

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * balloonstat - what the memory statistics of virtual machines say
+ *
+ * The flow: sources.c finds guests, hub.c lets all of them work at once, guest.c
+ * asks one for a sample (over stream.c; reply.c reads the answers), rate.c compares
+ * it with the one before, diagnose.c says what is the matter, and a view shows it.
+ */
+#include <locale.h>
+
+#include "out.h"
+
+static const struct view *const views[] = {
+	[MODE_TEXT] = &view_text,
+	[MODE_LIVE] = &view_live,
+	[MODE_JSON] = &view_json,
+	[MODE_PROMETHEUS] = &view_prometheus,
+	[MODE_CHECK] = &view_check,
+	[MODE_DOCTOR] = &view_doctor,
+};
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	struct view view;
+	int status;
+
+	/* For the live view's drawing; numbers are written as everywhere. */
+	setlocale(LC_CTYPE, "");
+	status = options_parse(&o, argc, argv);
+	if (status >= 0)
+		return status;
+	view = *views[o.mode];
+	if (o.interval <= 0 && o.mode != MODE_DOCTOR)
+		view.settle = true;
+	return hub_run(&o, &view);
+}
