@@ -11,7 +11,6 @@
 #include <linux/mmzone.h>
 #include <linux/page_reporting.h>
 #include <linux/pagemap.h>
-#include <linux/pagevec.h>
 #include <linux/shrinker.h>
 
 #include "facts.h"
@@ -91,12 +90,13 @@ static inline unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long nr, struct
 #ifndef BALLOON_HAVE_PUT_PAGES_LIST
 static inline void put_pages_list(struct list_head *list)
 {
-	struct page *pages[PAGEVEC_SIZE], *page, *next;
+	/* As many as mm takes at once. */
+	struct page *pages[31], *page, *next;
 	unsigned int nr = 0;
 
 	list_for_each_entry_safe(page, next, list, lru) {
 		pages[nr++] = page;
-		if (nr == PAGEVEC_SIZE) {
+		if (nr == ARRAY_SIZE(pages)) {
 			release_pages(pages, nr);
 			nr = 0;
 		}

@@ -92,7 +92,8 @@ class System:
     def unpack_clone(self, directory=CLONE):
         """Put our sources there, without what was built in them."""
         tar = subprocess.run(
-            ['tar', '-C', TOP, '--exclude=*.o', '--exclude=.*.cmd', '--exclude=facts.h', '--exclude=build',
+            ['tar', '-C', TOP, '--exclude=*.o', '--exclude=.*.cmd', '--exclude=facts.h',
+             '--exclude=balloonstat',
              '-c', *SOURCES], stdout=subprocess.PIPE, check=True).stdout
         self.sh(f'mkdir -p {directory} && tar -C {directory} -x --no-same-owner', tar)
 

@@ -4,7 +4,7 @@
 import pytest
 
 from guest import MIB
-from test_hint import begin_migration, cancel_migration
+from test_hint import begin_migration
 
 LARGE, SIZE, SMALL = 384 * MIB, 256 * MIB, 160 * MIB
 PATIENCE = 20           # seconds, of the ten or so that it may take
