@@ -60,6 +60,12 @@ def run():
     return call
 
 
+def hear_signals():
+    """What runs in the background of a shell has SIGINT ignored, and passes it on."""
+    for sig in signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM:
+        signal.signal(sig, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start():
     """Start balloonstat and leave it running."""
@@ -67,7 +73,7 @@ def start():
 
     def call(*args, **kwargs):
         kwargs = {'stdin': subprocess.DEVNULL, 'stdout': subprocess.PIPE,
-                  'stderr': subprocess.PIPE, **kwargs}
+                  'stderr': subprocess.PIPE, 'preexec_fn': hear_signals, **kwargs}
         process = subprocess.Popen([PROGRAM, *map(str, args)], **kwargs)
         # Who waits for a line that does not come gets the end of the file.
         timer = threading.Timer(3 * TIMEOUT, process.kill)

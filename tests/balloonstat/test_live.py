@@ -14,7 +14,7 @@ import time
 import pyte
 import pytest
 
-from conftest import PROGRAM, TIMEOUT
+from conftest import PROGRAM, TIMEOUT, hear_signals
 from fakeqmp import MIB, FakeGuest, Says
 
 THRASHING = {'minor-faults': 5000, 'alloc-stalls': 300, 'direct-scans': 50 * MIB,
@@ -36,7 +36,7 @@ class Terminal:
         self.slave = slave
         self.process = subprocess.Popen(
             [PROGRAM, '--live', *map(str, args)], stdin=slave, stdout=slave,
-            stderr=slave, start_new_session=True,
+            stderr=slave, start_new_session=True, preexec_fn=hear_signals,
             env={**os.environ, 'TERM': term, 'LC_ALL': locale})
 
     def _size(self, lines, columns):

@@ -65,7 +65,7 @@ class Watch:
         return set(self._names(begin))
 
     def stop(self):
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(signal.SIGTERM)
         self.process.wait(20)
         self.thread.join(20)
         self.process.stdout.close()
