@@ -5,8 +5,8 @@ import pathlib
 
 import pytest
 
-from guest import GuestError, start_guest
-from lab import TOP, has_option, make_lab
+from guest import FIRST_WITH_PRESSURE, GuestError, start_guest, version
+from lab import TOP, has_option, kernel_tree, make_lab, release
 from qmp import QMPError
 
 
@@ -26,16 +26,22 @@ def pytest_configure(config):
         'markers', 'ours: about something that the stock driver does not have')
     config.addinivalue_line(
         'markers', 'option(name): asks for a kernel of ours that was made with it')
+    config.addinivalue_line(
+        'markers', 'pressure: asks for a driver that sends the statistics of memory pressure')
 
 
 def pytest_collection_modifyitems(config, items):
     kernel = config.getoption('kernel')
+    driver = config.getoption('driver')
+    mute = driver == 'stock' and version(release(kernel_tree(kernel))) < FIRST_WITH_PRESSURE
 
     def cannot(item):
+        if mute and item.get_closest_marker('pressure'):
+            return True
         option = item.get_closest_marker('option')
         if option and not (kernel and has_option(kernel, *option.args)):
             return True
-        return config.getoption('driver') == 'stock' and item.get_closest_marker('ours')
+        return driver == 'stock' and item.get_closest_marker('ours')
 
     others = [item for item in items if cannot(item)]
     config.hook.pytest_deselected(items=others)

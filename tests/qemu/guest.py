@@ -52,6 +52,15 @@ class CommandError(GuestError):
     """A command in the guest, or in what is to be one, failed."""
 
 
+# The first kernel whose stock driver sends the six statistics of memory pressure.
+FIRST_WITH_PRESSURE = (6, 12)
+
+
+def version(release):
+    """A kernel's version, as in (5, 10), from what uname -r says."""
+    return tuple(int(n) for n in release.split('.')[:2])
+
+
 @dataclasses.dataclass
 class Lab:
     """What a guest is made of."""
@@ -67,11 +76,11 @@ class Lab:
 
     def kernel(self):
         """The kernel's version, as in (5, 10)."""
-        return tuple(int(n) for n in self.release.split('.')[:2])
+        return version(self.release)
 
     def has_pressure(self):
         """Whether the driver sends the six statistics of memory pressure."""
-        return self.driver == 'ours' or self.kernel() >= (6, 12)
+        return self.driver == 'ours' or self.kernel() >= FIRST_WITH_PRESSURE
 
     def poisons(self):
         """Whether page_poison=1 has free pages keep their value.

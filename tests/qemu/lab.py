@@ -42,9 +42,19 @@ def has_option(kernel, option):
     return config.exists() and f'CONFIG_{option}=y' in config.read_text().splitlines()
 
 
+def kernel_tree(kernel=None):
+    """Where the kernel is; Debian's by default."""
+    return pathlib.Path(kernel or run(LAB / 'fetch', 'kernel'))
+
+
+def release(tree):
+    """Of the kernel in a tree, as uname -r says."""
+    return next(tree.glob('lib/modules/*')).name
+
+
 def make_lab(driver, module, directory, kernel=None):
     """Put together a Lab in this directory; kernel is Debian's by default."""
-    kernel = pathlib.Path(kernel or run(LAB / 'fetch', 'kernel'))
+    kernel = kernel_tree(kernel)
     bzimage = next(kernel.glob('boot/vmlinuz*'))
     vmlinux = kernel / 'vmlinux'
     if not vmlinux.exists():
@@ -57,4 +67,4 @@ def make_lab(driver, module, directory, kernel=None):
     return Lab(qemu=run(LAB / 'fetch', 'qemu'), vmlinux=vmlinux, bzimage=bzimage,
                initramfs=initramfs, driver=driver,
                reserve=SANITISERS if has_option(kernel, 'KASAN') else 0,
-               release=next(kernel.glob('lib/modules/*')).name)
+               release=release(kernel))

@@ -130,12 +130,11 @@ def test_whole_guest(borrow, watch, shows):
     w.wait('healthy')
 
 
+@pytest.mark.pressure
 def test_balloon_too_large(borrow, watch):
     """The same pressure, but the balloon has what the guest wants."""
     guest = borrow(**SMALL)
     guest.load()
-    if not guest.lab.has_pressure():
-        return
     guest.balloon(160 * MIB)
     guest.wait_actual(160 * MIB)
     w = watch(guest)
@@ -150,14 +149,13 @@ def test_balloon_too_large(borrow, watch):
     hog.kill()
 
 
+@pytest.mark.pressure
 def test_kswapd_fails(boot, watch, shows):
     """Row 5: nothing to reclaim but what is in use, and nobody who has to wait yet."""
     guest = boot(memory=256, disk=128)
     guest.load()
     # A wide band between kswapd's beginning and the first stall.
     guest.sh('echo 1000 >/proc/sys/vm/watermark_scale_factor')
-    if not guest.lab.has_pressure():
-        return
     w = watch(guest)
     w.wait('healthy')
     guest.sh('reader 60 /dev/vda >/tmp/reader 2>&1 &')
@@ -198,12 +196,11 @@ def limited():
         guest.try_sh('rmdir /sys/fs/cgroup/limited')
 
 
+@pytest.mark.pressure
 def test_cgroup_that_swaps(borrow, watch, limited, shows):
     """On 7.3 direct scans without stalls; before, memory swapped out by nobody."""
     guest = borrow(**SMALL)
     guest.load()
-    if not guest.lab.has_pressure():
-        return
     w = watch(guest)
     w.wait('healthy')
     begin = len(w.objects)
@@ -221,12 +218,11 @@ def test_cgroup_that_swaps(borrow, watch, limited, shows):
     shows('balloonstat: a cgroup at its limit that swaps', True)
 
 
+@pytest.mark.pressure
 def test_cgroup_of_page_cache(borrow, watch, limited, shows):
     """What it gives up is read again: on 7.3 that is seen, before nothing is."""
     guest = borrow(**SMALL)
     guest.load()
-    if not guest.lab.has_pressure():
-        return
     w = watch(guest)
     w.wait('healthy')
     begin = len(w.objects)
@@ -242,12 +238,11 @@ def test_cgroup_of_page_cache(borrow, watch, limited, shows):
     shows('balloonstat: a cgroup at its limit, page cache alone', seen)
 
 
+@pytest.mark.pressure
 def test_kill_in_a_cgroup(borrow, watch, limited, shows):
     """Is no sign that the guest is short of memory."""
     guest = borrow(**SMALL)
     guest.load()
-    if not guest.lab.has_pressure():
-        return
     w = watch(guest, '--set', 'oom-hold=3')
     w.wait('healthy')
     begin = len(w.objects)
