@@ -39,8 +39,8 @@ help:
 	@echo 'make check-faults  plant each fault of tests/faults in the driver and see it caught;'
 	@echo '                  ARGS= for their names'
 	@echo 'make soak         all a host may do to a guest, at random; SECONDS=600, SEED= to do it again'
-	@echo 'make bench        our costs beside the stock driver'"'"'s, on 6.1 and 7.3; KVER= for others of'
-	@echo '                  the matrix; as root'
+	@echo 'make bench        our costs beside the stock driver'"'"'s, on 6.1 and 7.3, and balloonstat'"'"'s; KVER='
+	@echo '                  for others of the matrix; as root'
 	@echo 'make tools        build balloonstat, which runs on the host, in tools/balloonstat/build'
 	@echo 'make install-tools  install it; PREFIX=/usr/local, DESTDIR='
 	@echo 'make deb          the Debian package virtio-balloon-dkms, into dist/'
@@ -109,9 +109,10 @@ soak:
 
 # Of the matrix; 6.1 and 7.3 by default.
 KVER ?=
-bench:
+bench: tools
 	tests/lab/deps build lab distro
 	tests/bench/run $(KVER) $(ARGS)
+	tests/balloonstat/cost
 
 deb:
 	tests/lab/deps deb
