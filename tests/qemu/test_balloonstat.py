@@ -204,7 +204,7 @@ def test_cgroup_that_swaps(borrow, watch, limited, shows):
     w = watch(guest)
     w.wait('healthy')
     begin = len(w.objects)
-    hog = guest.hog(64, cgroup=limited(guest, 32))
+    hog = guest.hog(64, timeout=PATIENCE, cgroup=limited(guest, 32))
     hog.churn()
     o = w.wait('cgroup-limit', begin)
     numbers = o['diagnosis']['numbers']

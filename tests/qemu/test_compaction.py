@@ -64,7 +64,7 @@ def spread(borrow):
     guest.sh(f'echo 0 >{HUGE}')
     guest.balloon(guest.memory)
     check(guest, guest.memory, hog)
-    other = guest.hog(MEMORY - HOG - 96)
+    other = guest.hog(MEMORY - HOG - 112)
     other.verify()
     other.kill()
     guest.unload()
