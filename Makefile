@@ -111,8 +111,8 @@ soak:
 KVER ?=
 bench: tools
 	tests/lab/deps build lab distro
-	tests/bench/run $(KVER) $(ARGS)
 	tests/balloonstat/cost
+	tests/bench/run $(KVER) $(ARGS)
 
 deb:
 	tests/lab/deps deb
