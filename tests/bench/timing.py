@@ -98,7 +98,6 @@ def thrashing(lab, new_directory):
 def inflating(lab, new_directory):
     guest = start(lab, new_directory, memory=1536)
     guest.hog(1200).kill()
-    taken = []
     guest.balloon(guest.memory - GIB)
     taken = ask(guest, 3)
     guest.check_log()
