@@ -20,7 +20,8 @@ BALLOON = '/machine/peripheral/balloon0'
 # Emulation on a busy machine: far more than any of this should take.
 BOOT_TIMEOUT = 60
 # The emulated serial port of a busy guest may sit on what it received until
-# something more comes: an empty line, after so many seconds, which asks nothing.
+# something more comes, or lose it: after so many seconds the guest is asked
+# whether it has the request.
 NUDGE = 2
 TIMEOUT = 60
 
@@ -284,16 +285,17 @@ class Guest:
 
     # --- the shell in the guest --------------------------------------------
 
-    def _read(self, deadline, what, nudge=False):
+    def _read(self, deadline, what, nudge=None):
         left = deadline - time.monotonic()
         if left <= 0:
-            self.fail(f'timeout: {what}')
+            self.fail(f'timeout: {what} (nudged {self.nudges} times, '
+                      f'unread {bytes(self._buffer[:80])!r})')
         self._shell.settimeout(min(left, NUDGE) if nudge else left)
         try:
             data = self._shell.recv(65536)
         except TimeoutError:
             if nudge:
-                self._send(b'\n', what)
+                self._send(f'{nudge}\n'.encode(), what)
                 self.nudges += 1
             return
         except OSError as e:
@@ -303,7 +305,7 @@ class Guest:
             self.fail(f'QEMU exited: {what}')
         self._buffer += data
 
-    def _line(self, deadline, what, nudge=False):
+    def _line(self, deadline, what, nudge=None):
         while b'\n' not in self._buffer:
             self._read(deadline, what, nudge)
         line, self._buffer = self._buffer.split(b'\n', 1)
@@ -336,14 +338,14 @@ class Guest:
         deadline = time.monotonic() + timeout
         while True:
             # What does not carry our id is the answer to a command given up.
-            line = self._line(deadline, cmd, nudge=True)
+            line = self._line(deadline, cmd, nudge=ident)
             if line == b'ready':
                 self.fail(f'the guest rebooted: {cmd}')
             if line == b'again':
                 self._request(ident, cmd)
                 continue
             # While it wakes up, a guest may echo what was to nudge it.
-            if not line.strip():
+            if not line.strip() or line.strip().isdigit():
                 continue
             try:
                 found, code, length = line.split()
