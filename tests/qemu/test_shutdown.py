@@ -15,13 +15,25 @@ def inflating(guest):
     guest.wait_for(lambda: guest.actual() < guest.memory, what='inflation')
 
 
+def check_quiet(guest):
+    """Returns whether the driver left the device alone once the bus had broken it.
+
+    The stock one may not, from 6.12 on, and is complained of for it."""
+    if guest.lab.driver == 'ours' or 'tell_host' not in guest.log():
+        return True
+    assert 'WARNING' in guest.log()
+    guest.console.write_text('')
+    return False
+
+
 @pytest.mark.parametrize('how', ['reboot', 'poweroff'])
-def test_while_inflating(boot, how):
+def test_while_inflating(boot, how, survives):
     guest = boot(memory=1024, reboot=how == 'reboot')
     inflating(guest)
     guest.send(f'{how} -f')
     if how == 'poweroff':
         assert guest.wait_exit() == 0
+        survives('powered off while inflating', check_quiet(guest))
         return
     guest.wait_ready()
     # What the host remembers is of the guest that is gone: it starts anew.
@@ -29,6 +41,7 @@ def test_while_inflating(boot, how):
     guest.wait_actual(SMALL)
     guest.balloon(guest.memory)
     guest.wait_actual(guest.memory)
+    survives('rebooted while inflating', check_quiet(guest))
 
 
 def test_with_everything_in_use(boot):
