@@ -81,7 +81,10 @@ enum balloon_queue {
  * @start: the device runs: everything that makes it work; sleeps
  * @quiesce: no more work begins and what ran has ended; sleeps; the device may
  *	     be dead; harmless when repeated
- * @changed: the configuration changed; any context
+ * @changed: the configuration changed, or may have; any context
+ * @asleep: the guest goes to sleep; the device may not be told of it; sleeps
+ * @awake: it woke up, or did not go after all; the device may not run, and what
+ *	   the host said meanwhile may have been lost; sleeps
  * @empty: quiesced: give the guest back the memory that the feature holds, as
  *	   the specification wants it done while the device works; sleeps
  * @released: the device has been reset: nothing is the host's any more; sleeps
@@ -93,6 +96,8 @@ struct balloon_room {
 	int (*arm)(struct balloon *b);
 	void (*start)(struct balloon *b);
 	void (*changed)(struct balloon *b);
+	void (*asleep)(struct balloon *b);
+	void (*awake)(struct balloon *b);
 	void (*quiesce)(struct balloon *b);
 	void (*empty)(struct balloon *b);
 	void (*released)(struct balloon *b);
@@ -248,7 +253,6 @@ struct balloon_hint {
  * @active: @info is registered
  * @info: mm's handle; its callback alone uses the queue
  * @buffer: the pages that are being reported; the callback's
- * @pm_nb: tells us that the guest goes to sleep
  */
 struct balloon_report {
 	struct mutex lock;	/* see above */
@@ -257,7 +261,6 @@ struct balloon_report {
 	bool active;
 	struct page_reporting_dev_info info;
 	struct balloon_buffer buffer;
-	struct notifier_block pm_nb;
 };
 
 /**
@@ -275,6 +278,7 @@ struct balloon_report {
  * @awake: reasons to keep a guest that is just suspending awake, BALLOON_AWAKE_*
  * @up: the queues exist; only for main.c, under the device lock
  * @reboot_nb: tells us that the machine goes down
+ * @pm_nb: tells us that the guest goes to sleep
  */
 struct balloon {
 	struct virtio_device *vdev;
@@ -292,6 +296,7 @@ struct balloon {
 
 	bool up;
 	struct notifier_block reboot_nb;
+	struct notifier_block pm_nb;
 
 	struct balloon_size size;
 	struct balloon_stats stats;

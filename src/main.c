@@ -7,6 +7,7 @@
 #include <linux/module.h>
 #include <linux/reboot.h>
 #include <linux/slab.h>
+#include <linux/suspend.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
@@ -206,6 +207,16 @@ static void balloon_teardown(struct balloon *b)
 		balloon_call(b, balloon_room(b, i)->teardown);
 }
 
+/* Any context. The configuration is read later, where that may sleep. */
+static void balloon_config_changed(struct virtio_device *vdev)
+{
+	struct balloon *b = vdev->priv;
+	unsigned int i;
+
+	for (i = 0; i < BALLOON_ROOMS; i++)
+		balloon_call(b, balloon_room(b, i)->changed);
+}
+
 /*
  * The bus breaks and resets the device on shutdown. By then nothing of ours is
  * to be under way, on any kernel: few offer a driver's own shutdown.
@@ -213,6 +224,25 @@ static void balloon_teardown(struct balloon *b)
 static int balloon_reboot_notify(struct notifier_block *nb, unsigned long action, void *data)
 {
 	balloon_quiesce(container_of(nb, struct balloon, reboot_nb));
+	return NOTIFY_OK;
+}
+
+/*
+ * Apart from freeze and restore, which a transport leaves out for a device that
+ * keeps its state asleep. Nor does that device repeat an interrupt that the
+ * guest has slept through.
+ */
+static int balloon_pm_notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct balloon *b = container_of(nb, struct balloon, pm_nb);
+	bool asleep = action == PM_SUSPEND_PREPARE || action == PM_HIBERNATION_PREPARE ||
+		      action == PM_RESTORE_PREPARE;
+	unsigned int i;
+
+	for (i = 0; i < BALLOON_ROOMS; i++)
+		balloon_call(b, asleep ? balloon_room(b, i)->asleep : balloon_room(b, i)->awake);
+	if (!asleep)
+		balloon_config_changed(b->vdev);
 	return NOTIFY_OK;
 }
 
@@ -257,14 +287,21 @@ static int balloon_probe(struct virtio_device *vdev)
 	if (err)
 		goto err_teardown;
 
+	b->pm_nb.notifier_call = balloon_pm_notify;
+	err = register_pm_notifier(&b->pm_nb);
+	if (err)
+		goto err_reboot;
+
 	device_set_wakeup_capable(&vdev->dev, true);
 	err = balloon_up(b);
 	if (err)
-		goto err_reboot;
+		goto err_pm;
 	return 0;
 
-err_reboot:
+err_pm:
 	device_set_wakeup_capable(&vdev->dev, false);
+	unregister_pm_notifier(&b->pm_nb);
+err_reboot:
 	unregister_reboot_notifier(&b->reboot_nb);
 err_teardown:
 	balloon_teardown(b);
@@ -281,21 +318,12 @@ static void balloon_remove(struct virtio_device *vdev)
 
 	balloon_down(b);
 	device_set_wakeup_capable(&vdev->dev, false);
+	unregister_pm_notifier(&b->pm_nb);
 	unregister_reboot_notifier(&b->reboot_nb);
 	balloon_teardown(b);
 	destroy_workqueue(b->wq);
 	vdev->priv = NULL;
 	kfree(b);
-}
-
-/* Any context. The configuration is read later, where that may sleep. */
-static void balloon_config_changed(struct virtio_device *vdev)
-{
-	struct balloon *b = vdev->priv;
-	unsigned int i;
-
-	for (i = 0; i < BALLOON_ROOMS; i++)
-		balloon_call(b, balloon_room(b, i)->changed);
 }
 
 /*

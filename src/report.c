@@ -6,7 +6,6 @@
 #include <linux/page_reporting.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
-#include <linux/suspend.h>
 
 #include "balloon.h"
 
@@ -100,31 +99,28 @@ static void balloon_report_open(struct balloon *b, bool open)
  * to sleep without asking its driver: one that keeps its state meanwhile. A report
  * would be lost on it.
  */
-static int balloon_report_pm(struct notifier_block *nb, unsigned long action, void *data)
+static void balloon_report_sleep(struct balloon *b, bool asleep)
 {
-	struct balloon *b = container_of(nb, struct balloon, report.pm_nb);
-
 	mutex_lock(&b->report.lock);
-	switch (action) {
-	case PM_SUSPEND_PREPARE:
-	case PM_HIBERNATION_PREPARE:
-	case PM_RESTORE_PREPARE:
-		b->report.asleep = true;
-		break;
-	default:
-		b->report.asleep = false;
-		break;
-	}
+	b->report.asleep = asleep;
 	balloon_report_adjust(b);
 	mutex_unlock(&b->report.lock);
-	return NOTIFY_OK;
+}
+
+static void balloon_report_asleep(struct balloon *b)
+{
+	balloon_report_sleep(b, true);
+}
+
+static void balloon_report_awake(struct balloon *b)
+{
+	balloon_report_sleep(b, false);
 }
 
 static int balloon_report_setup(struct balloon *b)
 {
 	mutex_init(&b->report.lock);
-	b->report.pm_nb.notifier_call = balloon_report_pm;
-	return register_pm_notifier(&b->report.pm_nb);
+	return 0;
 }
 
 /* Not before the device runs, since mm reports from here on. */
@@ -138,16 +134,11 @@ static void balloon_report_quiesce(struct balloon *b)
 	balloon_report_open(b, false);
 }
 
-static void balloon_report_teardown(struct balloon *b)
-{
-	if (b->report.pm_nb.notifier_call)
-		unregister_pm_notifier(&b->report.pm_nb);
-}
-
 const struct balloon_room balloon_report_room = {
 	.feature = VIRTIO_BALLOON_F_REPORTING,
 	.setup = balloon_report_setup,
 	.start = balloon_report_start,
+	.asleep = balloon_report_asleep,
+	.awake = balloon_report_awake,
 	.quiesce = balloon_report_quiesce,
-	.teardown = balloon_report_teardown,
 };

@@ -62,23 +62,19 @@ static void balloon_stats_answer(struct balloon *b, const struct balloon_sample 
 	balloon_relax(b, BALLOON_AWAKE_STATS);
 }
 
-/**
- * balloon_stats_requested - virtqueue callback: the host returned the buffer
- * @vq: the statistics queue
- *
- * Any context. First takes the buffer back, then fills it: until then it is the
- * host's.
+/*
+ * Answers if the host has asked. Any context. First takes the buffer back, then
+ * fills it: until then it is the host's.
  */
-void balloon_stats_requested(struct virtqueue *vq)
+static void balloon_stats_check(struct balloon *b)
 {
-	struct balloon *b = vq->vdev->priv;
 	struct balloon_stats *stats = &b->stats;
 	struct balloon_sample sample;
 	unsigned long flags;
 	unsigned int len;
 
 	spin_lock_irqsave(&stats->lock, flags);
-	if (stats->open && virtqueue_get_buf(vq, &len)) {
+	if (stats->open && virtqueue_get_buf(b->vqs[BALLOON_QUEUE_STATS], &len)) {
 		balloon_stay_awake(b, BALLOON_AWAKE_STATS);
 		if (num_online_cpus() <= BALLOON_STATS_IRQ_CPUS && balloon_sample_try(&sample)) {
 			balloon_stats_answer(b, &sample);
@@ -88,6 +84,17 @@ void balloon_stats_requested(struct virtqueue *vq)
 		}
 	}
 	spin_unlock_irqrestore(&stats->lock, flags);
+}
+
+/**
+ * balloon_stats_requested - virtqueue callback: the host returned the buffer
+ * @vq: the statistics queue
+ *
+ * Any context.
+ */
+void balloon_stats_requested(struct virtqueue *vq)
+{
+	balloon_stats_check(vq->vdev->priv);
 }
 
 static void balloon_stats_work(struct work_struct *work)
@@ -155,5 +162,6 @@ const struct balloon_room balloon_stats_room = {
 	.setup = balloon_stats_setup,
 	.arm = balloon_stats_arm,
 	.start = balloon_stats_start,
+	.awake = balloon_stats_check,
 	.quiesce = balloon_stats_quiesce,
 };

@@ -163,6 +163,21 @@ def test_suspend_of_a_device_that_keeps_its_state(boot, lab, no_soft_reset, show
     shows('suspend to RAM', True)
 
 
+def test_target_of_a_sleeping_guest(boot, lab, survives):
+    """Its interrupt is lost, and on newer kernels nobody sets the device up anew."""
+    guest = boot(bzimage=True, reboot=True, ports=1, append='no_console_suspend',
+                 balloon={'bus': 'port0', 'x-pcie-pm-no-soft-reset': True})
+    guest.load()
+    sent = fall_asleep(guest)
+    size = 256 * MIB
+    guest.balloon(size)
+    wake_up(guest, sent)
+    heard = lab.driver == 'ours' or lab.asks_the_driver(no_soft_reset=True)
+    with contextlib.nullcontext() if heard else pytest.raises(GuestError):
+        guest.wait_actual(size, TIMEOUT if heard else 10)
+    survives('a target that changes while the guest sleeps', heard)
+
+
 def test_suspend_while_the_target_changes(sleeper):
     guest = sleeper(memory=1024)
     guest.load()
