@@ -164,9 +164,9 @@ def test_kswapd_fails(boot, watch, shows):
               guest.sh('grep "  low " /proc/zoneinfo').splitlines()) * 4096
     hog = guest.hog((guest.meminfo()['MemFree'] - low * 4 // 5) // MIB, timeout=PATIENCE)
     begin = len(w.objects)
-    # Now and then somebody wants a little, which wakes kswapd.
+    # Now and then somebody wants a little, which wakes kswapd; more with time.
     for i in range(100):
-        guest.sh(f'dd if=/dev/zero of=/tmp/file{i} bs=64k count=1 2>/dev/null')
+        guest.sh(f'dd if=/dev/zero of=/tmp/file{i} bs=64k count={1 + i // 20} 2>/dev/null')
         if 'kswapd-fails' in w.said_since(begin):
             break
         guest.wait_for(lambda n=len(w.objects): len(w.objects) > n, PATIENCE, 'report')
