@@ -8,7 +8,7 @@ PYTEST = $(PYTHON) -m pytest -p no:cacheprovider
 # More words for pytest, such as DRIVER=stock or ARGS='-k suspend'.
 DRIVER ?= ours
 ARGS ?=
-# Of the matrix, all by default.
+# Of check-kernels and check-debug, all by default.
 PARTS ?=
 
 .PHONY: modules help demo check check-kunit check-tools check-guest check-install check-kernels check-faults \
@@ -35,7 +35,8 @@ help:
 	@echo 'make check-kernels  all of the matrix, in a matter of hours; as root; PARTS= for some,'
 	@echo '                  such as PARTS="install debian-12-ours"'
 	@echo 'make check-debug  KUnit, guests and soak on sanitised kernels, 6.1 and 7.3, with the'
-	@echo '                  coverage; KCSAN; in a matter of hours, and as root'
+	@echo '                  coverage; KCSAN; in a matter of hours, and as root; PARTS= for some,'
+	@echo '                  such as PARTS="6.1-kunit race-kunit"'
 	@echo 'make check-faults  plant each fault of tests/faults in the driver and see it caught;'
 	@echo '                  ARGS= for their names'
 	@echo 'make soak         all a host may do to a guest, at random; SECONDS=600, SEED= to do it again'
@@ -92,7 +93,7 @@ check-install: trees
 
 check-kernels: trees deb
 	tests/lab/deps build lab
-	tests/distro/check $(PARTS)
+	$(PYTHON) tests/distro/check $(PARTS)
 
 check-faults:
 	tests/lab/deps build lab kernel
@@ -100,7 +101,7 @@ check-faults:
 
 check-debug:
 	tests/lab/deps build lab kernel distro
-	tests/debug
+	$(PYTHON) tests/debug $(PARTS)
 
 SECONDS ?= 600
 soak:
