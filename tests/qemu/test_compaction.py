@@ -40,6 +40,8 @@ def spread(borrow):
     guest.load()
     # A huge page of the hog would not be moved.
     guest.sh('echo never >/sys/kernel/mm/transparent_hugepage/enabled')
+    # kcompactd would do what the tests are to see, before they look.
+    guest.sh('echo 0 >/proc/sys/vm/compaction_proactiveness')
     guest.sh(f'mkdir -p {FILES} && mount -t tmpfs -o size=90% files {FILES}')
     hog = guest.hog(HOG)
     # All of it, or the balloon might be at one end alone, where compaction
