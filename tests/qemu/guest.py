@@ -26,6 +26,8 @@ NUDGE = 2
 TIMEOUT = 60
 
 QEMU_ASSERTION = 'iotlb_to_section: Assertion'
+# A kernel says so when it is done with itself.
+INIT = ' as init process'
 
 KERNEL_ARGS = (
     'console=ttyS0 loglevel=7 panic=-1 panic_on_warn=1 '
@@ -596,16 +598,22 @@ class Guest:
 
 
 def start_guest(lab, new_directory, **options):
-    """Start a guest in a new directory; once more if QEMU fails an assertion.
+    """Start a guest in a new directory; once more if QEMU or TCG is what failed.
 
-    QEMU 10 does so now and then while a guest with two CPUs sets up its devices
-    (iotlb_to_section). It says nothing about the guest or its driver."""
+    QEMU 10 fails an assertion now and then while a guest with two CPUs sets up its
+    devices, and a guest may hang while it brings them up, before it runs any program.
+    Neither says anything about the driver, which was not loaded yet."""
+    directory = new_directory()
     try:
-        return Guest(lab, new_directory(), **options)
+        return Guest(lab, directory, **options)
     except GuestError as e:
-        if QEMU_ASSERTION not in str(e):
+        if QEMU_ASSERTION in str(e):
+            why = QEMU_ASSERTION
+        elif INIT not in (directory / 'console.log').read_text(errors='replace'):
+            why = 'nothing but the kernel was running'
+        else:
             raise
-        print(f'QEMU: {QEMU_ASSERTION}: once more')
+        print(f'the guest did not boot: {why}: once more')
         return Guest(lab, new_directory(), **options)
 
 
