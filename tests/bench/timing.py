@@ -17,6 +17,7 @@ PAUSE = 0.1             # seconds between an answer and the next request
 # What frees pages, as kernels call it.
 FREE = ('free_unref_page', 'free_unref_page_list', 'free_unref_folios', 'free_frozen_pages',
         '__free_pages_ok')
+OOM = 'out_of_memory'   # calls the notifier, whose own call is to be in the trace
 NOTIFIER = {'stock': 'virtio_balloon_oom_notify', 'ours': 'balloon_oom_notify'}
 
 
@@ -118,7 +119,7 @@ def relief(lab, new_directory):
              'echo 0 >tracing_on && echo 0 >options/overwrite && '
              f'grep -xE "{names}" available_filter_functions >/tmp/names && '
              f'echo {notifier} >>/tmp/names && cat /tmp/names >set_ftrace_filter && '
-             f'echo "{notifier}:traceon:1" >>set_ftrace_filter && echo function >current_tracer')
+             f'echo "{OOM}:traceon:1" >>set_ftrace_filter && echo function >current_tracer')
     guest.hog(224).kill()
     task = held = began = None
     for line in guest.sh(f'cat {tracing}/trace', 300).splitlines():
@@ -132,4 +133,6 @@ def relief(lab, new_directory):
             break
     guest.check_log()
     guest.close()
+    if held is None:
+        raise ValueError(f'no page was freed by {notifier}')
     return {'relief': held}
