@@ -163,8 +163,9 @@ static int balloon_inflating_complete(struct balloon *b)
  * @b: the balloon
  * @max: at most so many pages of the guest, more than 0
  *
- * Returns while the host works on them, so that the next ones can be taken from
- * the guest meanwhile; balloon_pages_complete() waits for the last. Sleeps; takes
+ * Waits for those of the call before, and returns while the host works on these, so
+ * that the next ones can be taken from the guest meanwhile; balloon_pages_complete()
+ * waits for the last. Sleeps; takes
  * size->lock. Only for the size work item. Serves "Driver Requirements: Memory
  * Balloon Device / Device Operation".
  *
@@ -175,7 +176,7 @@ int balloon_pages_inflate(struct balloon *b, unsigned long max)
 {
 	struct balloon_size *size = &b->size;
 	struct balloon_batch *batch = size->filling;
-	int err;
+	int err, last;
 
 	/* Outside the lock, since this may compact memory and migrate our pages. */
 	balloon_batch_fill(b, batch, max);
@@ -184,8 +185,17 @@ int balloon_pages_inflate(struct balloon *b, unsigned long max)
 
 	mutex_lock(&size->lock);
 	balloon_batch_account(b, batch, -1);
-	err = balloon_inflating_complete(b) ?:
-	      balloon_batch_send(b, BALLOON_QUEUE_INFLATE, batch);
+	/* Before the last is back, so that the host goes on at once. */
+	err = balloon_batch_send(b, BALLOON_QUEUE_INFLATE, batch);
+	last = balloon_inflating_complete(b);
+	if (last) {
+		/* The device died, and was reset. */
+		batch->buffer.in_flight = false;
+		err = last;
+	} else if (err == -ENOSPC) {
+		/* A queue that has room for one buffer only. */
+		err = balloon_batch_send(b, BALLOON_QUEUE_INFLATE, batch);
+	}
 	if (err)
 		balloon_batch_free(b, batch);
 	else

@@ -84,22 +84,29 @@ static void size_inflate_waits(struct kunit *test)
 	fake_balloon_hold(fake, FAKE_INFLATE, false);
 }
 
-/* While the host works on one buffer the next is made ready, and not offered yet. */
+/* While the host works on one buffer it has the next already, and may return that first. */
 static void size_overlap(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
+	struct fake_buffer *first = kunit_kzalloc(test, sizeof(*first), GFP_KERNEL);
+	struct fake_buffer *next = kunit_kzalloc(test, sizeof(*next), GFP_KERNEL);
 	unsigned long total = totalram_pages();
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	KUNIT_ASSERT_NOT_NULL(test, first);
+	KUNIT_ASSERT_NOT_NULL(test, next);
 	fake_balloon_hold(fake, FAKE_INFLATE, true);
 	fake_balloon_target(fake, SIZE);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
-	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total - 512);
-	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_INFLATE].buffers, 1U);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, first));
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, next));
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total - 512);
+	fake_balloon_answer(fake, FAKE_INFLATE, next, 0);
+	/* Past the time at which the driver looks whether anybody is there. */
+	msleep(2500);
+	KUNIT_EXPECT_FALSE(test, fake_balloon_pop(fake, FAKE_INFLATE, next));
 	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), 0);
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total - 512);
 	fake_balloon_hold(fake, FAKE_INFLATE, false);
-	fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
+	fake_balloon_answer(fake, FAKE_INFLATE, first, 0);
 	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE));
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
 }
@@ -184,7 +191,7 @@ static void size_turns_round(struct kunit *test)
 	fake_balloon_target(fake, 0);
 	msleep(300);
 	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_DEFLATE].buffers, 0U);
-	/* The next buffer, which is ready, may still come. */
+	/* The next buffer, which has been offered, is taken now. */
 	fake_balloon_hold(fake, FAKE_INFLATE, false);
 	fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
 	FAKE_EXPECT_SOON(test, fake, fake->queues[FAKE_DEFLATE].buffers && reached(fake, 0));
