@@ -99,7 +99,7 @@ static inline int probe_shrinker_name(struct shrinker *s) { return register_shri
 static inline const char *probe_virtqueue_info(struct virtqueue_info *info) { return info->name; }
 
 /*
- * From 5.18 ("virtio: wrap config->reset calls"); earlier it is the transport's
+ * From 5.17 ("virtio: wrap config->reset calls"); earlier it is the transport's
  * to reset the device.
  */
 #line 1 "HAVE_VIRTIO_RESET_DEVICE"

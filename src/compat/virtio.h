@@ -38,7 +38,7 @@ static inline int balloon_compat_find_vqs(struct virtio_device *vdev, unsigned i
 #define virtio_find_vqs balloon_compat_find_vqs
 #endif
 
-/* The core has a reset of its own from 5.18. */
+/* The core has a reset of its own from 5.17. */
 #ifndef BALLOON_HAVE_VIRTIO_RESET_DEVICE
 static inline void virtio_reset_device(struct virtio_device *vdev)
 {
