@@ -57,7 +57,7 @@ class Life:
         return f'{"q35" if self.express else "pc"}, {", ".join(features) or "no features"}'
 
     def start(self, incoming=None):
-        return start_guest(self.lab, self.new_directory, memory=MEMORY, reboot=True,
+        return start_guest(self.lab, self.new_directory, memory=MEMORY, leaks=True, reboot=True,
                            balloon=self.balloon, incoming=incoming,
                            **(EXPRESS if self.express else SLEEPER))
 

@@ -32,12 +32,14 @@ INIT = ' as init process'
 KERNEL_ARGS = (
     'console=ttyS0 loglevel=7 panic=-1 panic_on_warn=1 '
     'oops=panic hung_task_panic=1 softlockup_panic=1')
+# It takes half of the guest's time.
+NO_KMEMLEAK = ' kmemleak=off'
 
 SPLAT = re.compile(
     r'''\bBUG\b | \bWARNING:\ (?!Unprivileged) | KASAN | KCSAN | KFENCE | UBSAN
     | possible\ .*(?:lock|deadlock) | inconsistent\ lock\ state
     | bad\ unlock\ balance | suspicious\ RCU
-    | blocked\ for\ more\ than | [Bb]ad\ page | memory\ leak | Call\ Trace
+    | blocked\ for\ more\ than | [Bb]ad\ page | memory\ leak(?!\ detector) | Call\ Trace
     | general\ protection | Kernel\ panic | soft\ lockup
     | hard\ LOCKUP | rcu.*detected\ stall | \bOops\b
     | scheduling\ while\ atomic | sleeping\ function''', re.VERBOSE)
@@ -78,6 +80,7 @@ class Lab:
     driver: str                 # 'ours' or 'stock'
     append: str = 'rootfstype=ramfs'    # kernel parameters
     reserve: int = 0            # MiB that the kernel takes beyond what others do
+    patience: int = 1           # how many times as long as others the kernel may take
     boot_timeout: float = BOOT_TIMEOUT
 
     def kernel(self):
@@ -163,13 +166,14 @@ class Guest:
     append              more kernel parameters
     bzimage             boot as firmware would: 4 s slower, but a guest that
                         was booted the short way (PVH) does not resume from S3
+    leaks               have a kernel that can look for them do so
     reboot              let the guest reboot instead of ending QEMU
     incoming            a guest to be migrated here, see migrate_to()
     qemu_args           anything else
     """
 
     def __init__(self, lab, directory, memory=512, cpus=2, machine='q35',
-                 balloon=(), append='', bzimage=False, swap=0, disk=0, disks=(),
+                 balloon=(), append='', bzimage=False, leaks=False, swap=0, disk=0, disks=(),
                  ports=0, accel='tcg,thread=multi', reboot=False,
                  incoming=None, qemu_args=()):
         self.lab = lab
@@ -206,7 +210,7 @@ class Guest:
             '-m', f'{memory + lab.reserve}M', '-smp', str(cpus),
             '-kernel', lab.bzimage if bzimage else lab.vmlinux,
             '-initrd', lab.initramfs,
-            '-append', f'{KERNEL_ARGS} {lab.append} {append}',
+            '-append', f'{KERNEL_ARGS} {lab.append} {append}{"" if leaks else NO_KMEMLEAK}',
             '-chardev', f'socket,id=qmp,fd={theirs_qmp.fileno()}',
             '-mon', 'chardev=qmp,mode=control',
             '-qmp', f'unix:{self.qmp_path},server=on,wait=off',
@@ -271,6 +275,7 @@ class Guest:
 
     def wait_for(self, condition, timeout=TIMEOUT, what='the condition'):
         """Poll until condition() is true, and return what it returned."""
+        timeout *= self.lab.patience
         deadline = time.monotonic() + timeout
         while True:
             value = condition()
@@ -318,7 +323,7 @@ class Guest:
 
     def wait_ready(self):
         """Wait for the guest to have booted (again, after a reset)."""
-        deadline = time.monotonic() + self.lab.boot_timeout
+        deadline = time.monotonic() + self.lab.boot_timeout * self.lab.patience
         while self._line(deadline, 'waiting for the guest to boot') != b'ready':
             pass
 
@@ -340,6 +345,7 @@ class Guest:
 
     def result(self, sent, timeout=TIMEOUT):
         ident, cmd = sent
+        timeout *= self.lab.patience
         deadline = time.monotonic() + timeout
         while True:
             # What does not carry our id is the answer to a command given up.
@@ -575,13 +581,14 @@ class Guest:
             return
         # An object counts as leaked once it is five seconds old.
         leaks = self.sh('cd /sys/kernel/debug; sleep 6; echo scan >kmemleak; '
-                        'echo scan >kmemleak; cat kmemleak', 300)
+                        'echo scan >kmemleak; cat kmemleak')
         if leaks:
             self.fail(f'kmemleak:\n{leaks}')
 
     def wait_exit(self, timeout=TIMEOUT):
         """Wait for QEMU to end because the guest has switched itself off."""
         self.exit_expected = True
+        timeout *= self.lab.patience
         try:
             return self.proc.wait(timeout)
         except subprocess.TimeoutExpired:

@@ -24,7 +24,7 @@ def prepare(guest):
 
 def test_probe(boot):
     """Each one fails once, and then the driver takes the device, or leaves it whole."""
-    guest = boot(balloon=EVERYTHING)
+    guest = boot(balloon=EVERYTHING, leaks=True)
     total = guest.meminfo()['MemTotal']
     guest.load()
     device = guest.sh(f'basename {DRIVER}/virtio*').strip()
@@ -53,7 +53,7 @@ def test_probe(boot):
 
 def test_resize(boot):
     """One in ten fails of those that a worker makes, while the balloon is resized."""
-    guest = boot()
+    guest = boot(leaks=True)
     total = guest.meminfo()['MemTotal']
     guest.load()
     prepare(guest)
