@@ -5,6 +5,7 @@
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 
 #include "balloon.h"
 #include "pack.h"
@@ -134,11 +135,33 @@ static void balloon_batch_enlist(struct balloon *b, struct balloon_batch *batch)
 	batch->nr = 0;
 }
 
+/*
+ * Not put_pages_list(): in some kernels, 6.1 among them, that takes a page off the list
+ * when it has given up its reference already. Compaction may just be looking at the page
+ * with one of its own, and once that is dropped too, mm has the page on a list of its own.
+ */
+static void balloon_pages_put(struct list_head *list)
+{
+	/* As many as mm takes at once. */
+	struct page *pages[31], *page, *next;
+	unsigned int nr = 0;
+
+	list_for_each_entry_safe(page, next, list, lru) {
+		pages[nr++] = page;
+		if (nr == ARRAY_SIZE(pages)) {
+			release_pages(pages, nr);
+			nr = 0;
+		}
+	}
+	release_pages(pages, nr);
+	INIT_LIST_HEAD(list);
+}
+
 /* The pages, which left the balloon, are the guest's again. */
 static void balloon_batch_free(struct balloon *b, struct balloon_batch *batch)
 {
 	balloon_batch_account(b, batch, 1);
-	put_pages_list(&batch->pages);
+	balloon_pages_put(&batch->pages);
 	batch->nr = 0;
 }
 

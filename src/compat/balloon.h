@@ -10,7 +10,6 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/page_reporting.h>
-#include <linux/pagemap.h>
 #include <linux/shrinker.h>
 
 #include "facts.h"
@@ -84,26 +83,6 @@ static inline unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long nr, struct
 	return n;
 }
 #endif
-#endif
-
-/* Pages that are strung together were released as such until some version before 7.3. */
-#ifndef BALLOON_HAVE_PUT_PAGES_LIST
-static inline void put_pages_list(struct list_head *list)
-{
-	/* As many as mm takes at once. */
-	struct page *pages[31], *page, *next;
-	unsigned int nr = 0;
-
-	list_for_each_entry_safe(page, next, list, lru) {
-		pages[nr++] = page;
-		if (nr == ARRAY_SIZE(pages)) {
-			release_pages(pages, nr);
-			nr = 0;
-		}
-	}
-	release_pages(pages, nr);
-	INIT_LIST_HEAD(list);
-}
 #endif
 
 /* MAX_ORDER was exclusive up to 6.3, and has this name from 6.8; this holds for all. */

@@ -129,10 +129,6 @@ static inline unsigned long probe_bulk(struct page **pages)
 	return alloc_pages_bulk(GFP_KERNEL, 1, pages);
 }
 
-/* Pages on a list are released at once, up to some version before 7.3. */
-#line 1 "HAVE_PUT_PAGES_LIST"
-static inline void probe_put_pages_list(struct list_head *pages) { put_pages_list(pages); }
-
 /*
  * Whether free pages are poisoned is a static key, from 5.11 ("mm, page_poison:
  * use static key more efficiently").

@@ -12,6 +12,9 @@
 
 #define SIZE	3000	/* pages of 4 KiB */
 
+#define LOOKED_AT 100
+static struct page *looked_at[LOOKED_AT];
+
 static int size_init(struct kunit *test)
 {
 	int err = fake_balloon_init(test, FAKE_MODERN | FAKE_F(MUST_TELL_HOST));
@@ -178,6 +181,38 @@ static void size_deflate_waits(struct kunit *test)
 	fake_balloon_hold(fake, FAKE_DEFLATE, false);
 }
 
+/*
+ * Whoever walks over all pages, as compaction does, takes a reference to look at one. Once
+ * the driver has dropped its own, the page is free at any moment, and its list head mm's.
+ */
+static void size_looked_at(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
+	const __le32 *pfns;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	fake_balloon_target(fake, SIZE);
+	FAKE_ASSERT_SOON(test, fake, reached(fake, SIZE));
+	fake_balloon_hold(fake, FAKE_DEFLATE, true);
+	fake_balloon_target(fake, SIZE - LOOKED_AT);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
+	KUNIT_ASSERT_EQ(test, buffer->len, LOOKED_AT * sizeof(*pfns));
+	for (pfns = buffer->sg[0].data, i = 0; i < LOOKED_AT; i++) {
+		looked_at[i] = pfn_to_page(le32_to_cpu(pfns[i]));
+		get_page(looked_at[i]);
+	}
+	fake_balloon_answer(fake, FAKE_DEFLATE, buffer, 0);
+	for (i = 0; i < LOOKED_AT; i++) {
+		FAKE_EXPECT_SOON(test, fake, page_count(looked_at[i]) == 1);
+		KUNIT_EXPECT_PTR_NE(test, (void *)looked_at[i]->lru.next, (void *)LIST_POISON1);
+		put_page(looked_at[i]);
+	}
+	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE - LOOKED_AT));
+	fake_balloon_hold(fake, FAKE_DEFLATE, false);
+}
+
 /* O8: no page goes back whose way to the host has not ended. */
 static void size_turns_round(struct kunit *test)
 {
@@ -264,6 +299,7 @@ static struct kunit_case size_cases[] = {
 	KUNIT_CASE(size_slow_host),
 	KUNIT_CASE(size_absurd_target),
 	KUNIT_CASE(size_deflate_waits),
+	KUNIT_CASE(size_looked_at),
 	KUNIT_CASE(size_turns_round),
 	KUNIT_CASE(size_used_length),
 	KUNIT_CASE(size_short_queues),
