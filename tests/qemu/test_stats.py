@@ -83,9 +83,10 @@ def check_gauges(guest):
 
 def thrash(guest):
     """More memory in use than there is, and the swap to make up for it."""
-    hog = guest.hog(192)
+    hog = guest.hog(guest.meminfo()['MemTotal'] * 5 // 4 // MIB)
+    before = guest.vmstat()['pswpin']
     hog.churn()
-    time.sleep(1)
+    guest.wait_for(lambda: guest.vmstat()['pswpin'] > before + 1000, what='swapping')
     return hog
 
 
