@@ -188,9 +188,8 @@ static int balloon_inflating_complete(struct balloon *b)
  *
  * Waits for those of the call before, and returns while the host works on these, so
  * that the next ones can be taken from the guest meanwhile; balloon_pages_complete()
- * waits for the last. Sleeps; takes
- * size->lock. Only for the size work item. Serves "Driver Requirements: Memory
- * Balloon Device / Device Operation".
+ * waits for the last. Sleeps; takes size->lock. Only for the size work item. Serves
+ * "Driver Requirements: Memory Balloon Device / Device Operation".
  *
  * Return: pages of the guest that are on their way, -ENOMEM if there were none to
  * give, -ENODEV and others from balloon_host_give() if the device died.

@@ -12,9 +12,6 @@
 
 #define SIZE	3000	/* pages of 4 KiB */
 
-#define LOOKED_AT 100
-static struct page *looked_at[LOOKED_AT];
-
 static int size_init(struct kunit *test)
 {
 	int err = fake_balloon_init(test, FAKE_MODERN | FAKE_F(MUST_TELL_HOST));
@@ -189,27 +186,30 @@ static void size_looked_at(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
+	const unsigned int nr = 100;
+	struct page **pages = kunit_kzalloc(test, nr * sizeof(*pages), GFP_KERNEL);
 	const __le32 *pfns;
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	KUNIT_ASSERT_NOT_NULL(test, pages);
 	fake_balloon_target(fake, SIZE);
 	FAKE_ASSERT_SOON(test, fake, reached(fake, SIZE));
 	fake_balloon_hold(fake, FAKE_DEFLATE, true);
-	fake_balloon_target(fake, SIZE - LOOKED_AT);
+	fake_balloon_target(fake, SIZE - nr);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
-	KUNIT_ASSERT_EQ(test, buffer->len, LOOKED_AT * sizeof(*pfns));
-	for (pfns = buffer->sg[0].data, i = 0; i < LOOKED_AT; i++) {
-		looked_at[i] = pfn_to_page(le32_to_cpu(pfns[i]));
-		get_page(looked_at[i]);
+	KUNIT_ASSERT_EQ(test, buffer->len, nr * sizeof(*pfns));
+	for (pfns = buffer->sg[0].data, i = 0; i < nr; i++) {
+		pages[i] = pfn_to_page(le32_to_cpu(pfns[i]));
+		get_page(pages[i]);
 	}
 	fake_balloon_answer(fake, FAKE_DEFLATE, buffer, 0);
-	for (i = 0; i < LOOKED_AT; i++) {
-		FAKE_EXPECT_SOON(test, fake, page_count(looked_at[i]) == 1);
-		KUNIT_EXPECT_PTR_NE(test, (void *)looked_at[i]->lru.next, (void *)LIST_POISON1);
-		put_page(looked_at[i]);
+	for (i = 0; i < nr; i++) {
+		FAKE_EXPECT_SOON(test, fake, page_count(pages[i]) == 1);
+		KUNIT_EXPECT_PTR_NE(test, (void *)pages[i]->lru.next, (void *)LIST_POISON1);
+		put_page(pages[i]);
 	}
-	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE - LOOKED_AT));
+	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE - nr));
 	fake_balloon_hold(fake, FAKE_DEFLATE, false);
 }
 

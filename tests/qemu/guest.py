@@ -78,7 +78,7 @@ class Lab:
     initramfs: str
     release: str                # of the kernel, as uname -r says
     driver: str                 # 'ours' or 'stock'
-    append: str = 'rootfstype=ramfs'    # kernel parameters
+    append: str                 # kernel parameters
     reserve: int = 0            # MiB that the kernel takes beyond what others do
     patience: int = 1           # how many times as long as others the kernel may take
     boot_timeout: float = BOOT_TIMEOUT

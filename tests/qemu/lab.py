@@ -72,9 +72,12 @@ def make_lab(driver, module, directory, kernel=None):
     slow = kasan or has_option(kernel, 'KCSAN')
     # KASAN finds all that SLUB's own checks find; and of the clocks, the time stamp
     # counter alone can be read without leaving the guest.
-    append = ['rootfstype=ramfs', *['slub_debug=-'] * kasan,
-              *['clocksource=tsc', 'tsc=reliable'] * slow]
+    append = 'rootfstype=ramfs'
+    if kasan:
+        append += ' slub_debug=-'
+    if slow:
+        append += ' clocksource=tsc tsc=reliable'
     return Lab(qemu=run(LAB / 'fetch', 'qemu'), vmlinux=vmlinux, bzimage=bzimage,
-               initramfs=initramfs, driver=driver, append=' '.join(append),
+               initramfs=initramfs, driver=driver, append=append,
                reserve=SANITISERS if kasan else 0, patience=PATIENCE if slow else 1,
                release=release(kernel))
