@@ -19,6 +19,9 @@ def pytest_addoption(parser):
     group.addoption('--kernel', metavar='TREE',
                     help="unpacked kernel with boot/ and lib/modules/ "
                          "(default: Debian's, fetched)")
+    group.addoption('--lines', metavar='DIRECTORY', type=pathlib.Path,
+                    help='keep in it which lines of the driver each guest ran, where the '
+                         'kernel counts that')
 
 
 def pytest_configure(config):
@@ -55,7 +58,8 @@ def lab(pytestconfig, tmp_path_factory):
     if driver == 'ours' and not module.exists():
         pytest.exit(f'no {module}: run make, or pass --driver=stock', 1)
     return make_lab(driver, module, tmp_path_factory.mktemp('lab'),
-                    kernel=pytestconfig.getoption('kernel'))
+                    kernel=pytestconfig.getoption('kernel'),
+                    lines=pytestconfig.getoption('lines'))
 
 
 @pytest.fixture

@@ -5,14 +5,20 @@ import base64
 import ctypes
 import dataclasses
 import itertools
+import pathlib
 import re
 import shlex
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 
-from qmp import QMP, QMPClosed
+from qmp import QMP, QMPClosed, QMPError
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import gcov     # noqa: E402
 
 MIB = 1 << 20
 UNSET = (1 << 64) - 1           # a statistic the guest never sent
@@ -82,6 +88,7 @@ class Lab:
     reserve: int = 0            # MiB that the kernel takes beyond what others do
     patience: int = 1           # how many times as long as others the kernel may take
     boot_timeout: float = BOOT_TIMEOUT
+    lines: pathlib.Path | None = None   # where to keep which lines of the driver were run
 
     def kernel(self):
         """The kernel's version, as in (5, 10)."""
@@ -188,6 +195,7 @@ class Guest:
         self._ids = itertools.count()
         self._buffer = b''
         self.nudges = 0
+        self.booted = False
 
         if incoming:
             self.disks = incoming.disks
@@ -254,6 +262,7 @@ class Guest:
         except BaseException:
             self.close()
             raise
+        self.booted = True
 
     @staticmethod
     def balloon_device(props):
@@ -594,9 +603,22 @@ class Guest:
         except subprocess.TimeoutExpired:
             self.fail(f'QEMU still runs after {timeout} s')
 
+    def keep_lines(self):
+        """Keep which lines of the driver were run, if this guest still answers."""
+        try:
+            if not self.qmp.cmd('query-status')['running']:
+                return
+            archive = self.sh(f'{gcov.COLLECT}\ntar -C /gcov -cz . | base64', timeout=10)
+        except (GuestError, QMPError, QMPClosed):
+            return
+        with tempfile.NamedTemporaryFile(dir=self.lab.lines, suffix='.tar.gz', delete=False) as f:
+            f.write(base64.b64decode(archive))
+
     def close(self):
         """End QEMU if it still runs. Returns whether it had ended by itself."""
         ended = self.proc.poll() is not None and not self.exit_expected
+        if self.lab.lines and self.booted and not ended:
+            self.keep_lines()
         self.exit_expected = True
         self.proc.kill()
         self.proc.wait()

@@ -54,7 +54,7 @@ def release(tree):
     return next(tree.glob('lib/modules/*')).name
 
 
-def make_lab(driver, module, directory, kernel=None):
+def make_lab(driver, module, directory, kernel=None, lines=None):
     """Put together a Lab in this directory; kernel is Debian's by default."""
     kernel = kernel_tree(kernel)
     bzimage = next(kernel.glob('boot/vmlinuz*'))
@@ -80,4 +80,4 @@ def make_lab(driver, module, directory, kernel=None):
     return Lab(qemu=run(LAB / 'fetch', 'qemu'), vmlinux=vmlinux, bzimage=bzimage,
                initramfs=initramfs, driver=driver, append=append,
                reserve=SANITISERS if kasan else 0, patience=PATIENCE if slow else 1,
-               release=release(kernel))
+               release=release(kernel), lines=lines)

@@ -9,24 +9,24 @@ import re
 import subprocess
 import tarfile
 
-# In a guest: sends all counts through a port. debugfs has files of length 0 for
-# tar, so they are copied first.
+# In a guest: puts all counts into /gcov. debugfs has files of length 0 for tar,
+# so they are copied first.
 COLLECT = '''
 cd /sys/kernel/debug/gcov && find . -name '*.gcda' | while read -r file; do
 	mkdir -p "/gcov/$(dirname "$file")"
 	cat "$file" >"/gcov/$file"
 done
-stty -F /dev/ttyS2 raw
-tar -C /gcov -cf /dev/ttyS2 .
 '''
 
 
 def counts(archive, top):
     """(file, line) -> how often it was run, below top, where it was compiled.
 
-    archive     what COLLECT sent
+    archive     of what COLLECT found
     """
     run = collections.Counter()
+    for data in top.rglob('*.gcda'):
+        data.unlink()
     with tarfile.open(archive) as tar:
         for member in tar:
             if not member.name.endswith('.gcda'):
@@ -50,6 +50,15 @@ def counts(archive, top):
                     key = found[1], line['line_number']
                     run[key] = max(run[key], line['count'])
     return run
+
+
+def save(run, path):
+    path.write_text(json.dumps([[*key, times] for key, times in sorted(run.items())]))
+
+
+def load(path):
+    return collections.Counter({(file, line): times
+                                for file, line, times in json.loads(path.read_text())})
 
 
 def ranges(numbers):
