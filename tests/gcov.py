@@ -12,6 +12,7 @@ import tarfile
 # In a guest: puts all counts into /gcov. debugfs has files of length 0 for tar,
 # so they are copied first.
 COLLECT = '''
+mkdir -p /gcov
 cd /sys/kernel/debug/gcov && find . -name '*.gcda' | while read -r file; do
 	mkdir -p "/gcov/$(dirname "$file")"
 	cat "$file" >"/gcov/$file"

@@ -608,11 +608,12 @@ class Guest:
         try:
             if not self.qmp.cmd('query-status')['running']:
                 return
-            archive = self.sh(f'{gcov.COLLECT}\ntar -C /gcov -cz . | base64', timeout=10)
+            archive = base64.b64decode(self.sh(
+                f'{gcov.COLLECT}\ntar -C /gcov -cz . | base64', timeout=10))
         except (GuestError, QMPError, QMPClosed):
             return
         with tempfile.NamedTemporaryFile(dir=self.lab.lines, suffix='.tar.gz', delete=False) as f:
-            f.write(base64.b64decode(archive))
+            f.write(archive)
 
     def close(self):
         """End QEMU if it still runs. Returns whether it had ended by itself."""
