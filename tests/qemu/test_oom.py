@@ -77,7 +77,9 @@ def test_inflation_is_resumed_gently(boot):
 
 def test_the_process_gives(boot):
     guest = inflated(boot, False)
-    pid = guest.sh(f'sh -c "exec hog {HOG}" >/dev/null 2>&1 & echo $!').strip()
+    # The shell is at rest by then: mm takes a victim for reaped some time before its pages
+    # are free, and who wants one meanwhile has nobody left to be killed for it.
+    pid = guest.sh(f'sh -c "sleep 2; exec hog {HOG}" >/dev/null 2>&1 & echo $!').strip()
     guest.wait_log(rf'Out of memory: Killed process {pid} \(hog\)')
     assert guest.actual() == TARGET
     guest.hog(8).verify()
