@@ -13,7 +13,8 @@ import tarfile
 # so they are copied first.
 COLLECT = '''
 mkdir -p /gcov
-cd /sys/kernel/debug/gcov && find . -name '*.gcda' | while read -r file; do
+cd /sys/kernel/debug/gcov || exit
+find . -name '*.gcda' | while read -r file; do
 	mkdir -p "/gcov/$(dirname "$file")"
 	cat "$file" >"/gcov/$file"
 done

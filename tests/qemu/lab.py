@@ -60,8 +60,9 @@ def make_lab(driver, module, directory, kernel=None, lines=None):
     bzimage = next(kernel.glob('boot/vmlinuz*'))
     vmlinux = kernel / 'vmlinux'
     kasan = has_option(kernel, 'KASAN')
-    if kasan:
-        vmlinux = bzimage       # 6.1 enters itself by PVH before KASAN has its shadow
+    slow = kasan or has_option(kernel, 'KCSAN')
+    if slow:
+        vmlinux = bzimage       # 6.1 enters itself by PVH with either, and dies before it says so
     elif not vmlinux.exists():
         vmlinux = uncompressed(bzimage, directory / 'vmlinux')
     initramfs = directory / 'initramfs'
@@ -69,7 +70,6 @@ def make_lab(driver, module, directory, kernel=None, lines=None):
     if driver == 'ours':
         args += ['-m', module]
     run(LAB / 'initramfs', *args)
-    slow = kasan or has_option(kernel, 'KCSAN')
     # KASAN finds all that SLUB's own checks find; and of the clocks, the time stamp
     # counter alone can be read without leaving the guest.
     append = 'rootfstype=ramfs'
