@@ -8,6 +8,7 @@
 #include <linux/vmstat.h>
 
 #include "fake.h"
+#include "log.h"
 #include "suites.h"
 
 #define FEATURES	(FAKE_MODERN | FAKE_F(FREE_PAGE_HINT) | FAKE_F(PAGE_POISON) | \
@@ -123,6 +124,24 @@ static void hint_unanswered(struct kunit *test)
 	KUNIT_EXPECT_GT(test, free_bytes(), before - before / 8);
 }
 
+/* V2: a queue that has no room for both a block and the end of the round is left alone. */
+static void hint_short_queue(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+
+	fake->features &= ~FAKE_F(REPORTING);
+	fake->queues[FAKE_HINT].size = 1;
+	log_watch("no free page hinting");
+	KUNIT_EXPECT_EQ(test, fake_balloon_plug(fake), 0);
+	FAKE_EXPECT_SOON(test, fake, log_count() == 1);
+	log_unwatch();
+	fake_balloon_command(fake, ROUND);
+	/* The rest works, and by then hinting would have begun. */
+	fake_balloon_target(fake, 10000);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == 10000);
+	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_HINT].kicks, 0U);
+}
+
 /* R1 R2: what mm has free reaches the host, and is whole when it is used. */
 static void report_free(struct kunit *test)
 {
@@ -214,6 +233,7 @@ static struct kunit_case free_cases[] = {
 	KUNIT_CASE(hint_round),
 	KUNIT_CASE(hint_churn),
 	KUNIT_CASE(hint_unanswered),
+	KUNIT_CASE(hint_short_queue),
 	KUNIT_CASE(report_free),
 	KUNIT_CASE(report_short_queue),
 	KUNIT_CASE(report_waits),
