@@ -18,8 +18,6 @@ static void log_write(struct console *console, const char *line, unsigned int le
 static struct console log_console = {
 	.name = "kunit",
 	.write = log_write,
-	.flags = CON_ENABLED | CON_ANYTIME,
-	.index = -1,
 };
 
 /**
@@ -32,6 +30,9 @@ void log_watch(const char *text)
 {
 	log_text = text;
 	log_times = 0;
+	/* The last unregistration has cleared the former. */
+	log_console.flags = CON_ENABLED | CON_ANYTIME;
+	log_console.index = -1;
 	register_console(&log_console);
 }
 
