@@ -42,6 +42,20 @@ static void size_follows_target(struct kunit *test)
 	}
 }
 
+/* With DEFLATE_ON_OOM what is in the balloon still counts as the guest's. */
+static void size_oom_total(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+
+	fake_balloon_unplug(fake);
+	fake->features |= FAKE_F(DEFLATE_ON_OOM);
+	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+	fake_balloon_target(fake, SIZE);
+	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE));
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+}
+
 /* O2: however often the host changes its mind. */
 static void size_churn(struct kunit *test)
 {
@@ -293,6 +307,7 @@ static void size_remove(struct kunit *test)
 
 static struct kunit_case size_cases[] = {
 	KUNIT_CASE(size_follows_target),
+	KUNIT_CASE(size_oom_total),
 	KUNIT_CASE(size_churn),
 	KUNIT_CASE(size_inflate_waits),
 	KUNIT_CASE(size_overlap),
