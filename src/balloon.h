@@ -164,7 +164,7 @@ struct balloon_batch {
  * @free_then: free pages of the guest when the last attempt failed
  * @short_of: the log says that the target cannot be reached
  * @hold_until: after an OOM, inflation pauses until this time in jiffies; 0 for
- *		no pause; written under @lock
+ *		no pause; written without @lock
  * @oom_nb: tells us that the guest is out of memory
  */
 struct balloon_size {

@@ -19,8 +19,11 @@
 /* Take what there is, try a little for more, but leave the reserves and the OOM killer alone. */
 #define BALLOON_GFP	(BALLOON_GFP_BASE | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC)
 
-/* How long the OOM path waits for size.lock, and for the host, in jiffies. */
-#define BALLOON_RELIEF_WAIT	(HZ / 10 + 1)
+/*
+ * How long the OOM path waits in all, in jiffies: enough for a busy host, since the
+ * next step is to kill a process, and not too much for a dead one.
+ */
+#define BALLOON_RELIEF_WAIT	HZ
 
 /* While mm has pages isolated, they cannot be had; they come back soon. */
 #define BALLOON_ISOLATED_WAIT_MS	20
@@ -285,12 +288,13 @@ int balloon_pages_deflate(struct balloon *b, unsigned long max)
 	return err ?: nr;
 }
 
-/* With size->lock held: whether the relief batch may be used, within @timeout jiffies. */
-static bool balloon_relief_settled(struct balloon *b, unsigned long timeout)
+/* With size->lock held: whether the relief batch may be used, by the time of @end. */
+static bool balloon_relief_settled(struct balloon *b, unsigned long end)
 {
 	struct balloon_batch *batch = b->size.relief;
+	long left = end - jiffies;
 
-	if (balloon_host_wait_for(b, BALLOON_QUEUE_DEFLATE, &batch->buffer, timeout))
+	if (balloon_host_wait_for(b, BALLOON_QUEUE_DEFLATE, &batch->buffer, max(left, 0L)))
 		return false;
 	balloon_batch_free(b, batch);
 	return true;
@@ -309,7 +313,7 @@ bool balloon_pages_settle(struct balloon *b)
 	bool settled;
 
 	mutex_lock(&b->size.lock);
-	settled = b->gone || balloon_relief_settled(b, 0);
+	settled = b->gone || balloon_relief_settled(b, jiffies);
 	mutex_unlock(&b->size.lock);
 	return settled;
 }
@@ -339,7 +343,7 @@ unsigned long balloon_pages_relieve(struct balloon *b, unsigned long max)
 		usleep_range(500, 1000);
 	}
 
-	while (freed < max && balloon_relief_settled(b, BALLOON_RELIEF_WAIT)) {
+	while (freed < max && balloon_relief_settled(b, end)) {
 		unsigned int nr;
 
 		balloon_batch_take(b, batch, max - freed);
@@ -351,7 +355,7 @@ unsigned long balloon_pages_relieve(struct balloon *b, unsigned long max)
 			break;
 		}
 		/* Otherwise they are free now; only their numbers stay until read. */
-		if (must_tell && !balloon_relief_settled(b, BALLOON_RELIEF_WAIT))
+		if (must_tell && !balloon_relief_settled(b, end))
 			break;
 		balloon_batch_free(b, batch);
 		freed += nr;

@@ -333,14 +333,13 @@ static int balloon_oom_notify(struct notifier_block *nb, unsigned long unused, v
 	if (!balloon_oom_global())
 		return NOTIFY_OK;
 
-	nr = balloon_pages_relieve(b, max_t(unsigned long, BALLOON_BATCH_PAGES,
-					    READ_ONCE(size->nr_pages) / BALLOON_OOM_SHARE));
-	if (!nr)
-		return NOTIFY_OK;
-	*(unsigned long *)freed += nr;
+	nr = max_t(unsigned long, BALLOON_BATCH_PAGES,
+		   READ_ONCE(size->nr_pages) / BALLOON_OOM_SHARE);
+	*(unsigned long *)freed += balloon_pages_relieve(b, nr);
 
 	/* 0 says that there is no pause. */
 	WRITE_ONCE(size->hold_until, (jiffies + BALLOON_OOM_PAUSE) | 1);
+	/* What the host was too slow for ends there, and if it is dead it shows. */
 	balloon_queue_work(b, &size->work, 0);
 	return NOTIFY_OK;
 }

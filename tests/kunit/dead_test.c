@@ -6,6 +6,7 @@
 #include <linux/mm.h>
 
 #include "fake.h"
+#include "hog.h"
 #include "suites.h"
 
 #define SIZE	3000	/* pages of 4 KiB */
@@ -105,12 +106,16 @@ static void dead_large(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 	unsigned long total = totalram_pages();
+	unsigned long died;
 
 	dead_plug(test);
 	fake_balloon_target(fake, 15 * SIZE);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == 15 * SIZE);
+	died = jiffies;
 	fake_balloon_need_reset(fake);
 	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total);
+	/* There is nothing to pause for. Pauses, one a buffer, would add up to more. */
+	KUNIT_EXPECT_LT(test, jiffies - died, 15UL * SIZE / 256 * HZ / 10);
 }
 
 /* Nobody waits for it: found out when it is removed, at the latest. */
@@ -127,6 +132,25 @@ static void dead_idle(struct kunit *test)
 		fake_balloon_unplug(fake);
 		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
 	}
+}
+
+/* D4: nobody had noticed, until the guest wanted its memory back. */
+static void dead_oom(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+	unsigned int resets;
+
+	fake->features |= FAKE_F(DEFLATE_ON_OOM);
+	fake_balloon_target(fake, SIZE);
+	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
+	resets = fake->resets;
+	fake_balloon_forget(fake);
+	KUNIT_EXPECT_EQ(test, hog_run_out(), 0UL);
+	FAKE_EXPECT_SOON(test, fake, fake->resets == resets + 1);
+	fake_balloon_unplug(fake);
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
 }
 
 /* Suspend goes on too, and finds a device that works again when it wakes up. */
@@ -160,6 +184,7 @@ static struct kunit_case dead_cases[] = {
 	KUNIT_CASE(dead_deflating),
 	KUNIT_CASE(dead_large),
 	KUNIT_CASE(dead_idle),
+	KUNIT_CASE(dead_oom),
 	KUNIT_CASE(dead_suspend),
 	KUNIT_CASE(dead_configuration),
 	{}

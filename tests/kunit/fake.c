@@ -548,7 +548,11 @@ static void fake_reset(struct virtio_device *vdev)
 {
 	struct fake_balloon *fake = to_fake(vdev);
 	unsigned long flags;
+	unsigned int role;
 
+	/* Whatever the driver has stopped by now, the device may still have something to say. */
+	for (role = 0; role < FAKE_QUEUES; role++)
+		fake_balloon_queue_irq(fake, role);
 	spin_lock_irqsave(&fake->lock, flags);
 	fake_lose(fake);
 	fake->forgot = false;

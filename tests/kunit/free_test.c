@@ -8,6 +8,7 @@
 #include <linux/vmstat.h>
 
 #include "fake.h"
+#include "hog.h"
 #include "log.h"
 #include "suites.h"
 
@@ -66,6 +67,25 @@ static void hint_round(struct kunit *test)
 	KUNIT_EXPECT_GT(test, fake->hinted, hinted);
 }
 
+/* H6: what the host has been lent goes to whoever needs it, for as long as there is a driver. */
+static void hint_reclaimed(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned long before, lent;
+
+	fake->features &= ~FAKE_F(REPORTING);
+	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+	before = free_bytes();
+	fake_balloon_command(fake, ROUND);
+	FAKE_ASSERT_SOON(test, fake, fake->commands == 2);
+	lent = before - free_bytes();
+	hog_run_out();
+	KUNIT_EXPECT_GT(test, free_bytes(), before - lent / 2);
+	fake_balloon_unplug(fake);
+	/* mm asks its shrinkers again. */
+	hog_run_out();
+}
+
 /* H3: an id that the host has not taken yet is not written over by the next. */
 static void hint_churn(struct kunit *test)
 {
@@ -102,11 +122,11 @@ static void hint_churn(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ids, 2U);
 }
 
-/* D6: a host that takes no hints costs nothing, and can be left. */
+/* D6: a host that takes no hints costs nothing, and can be left, though it then wakes up. */
 static void hint_unanswered(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned int kicks;
+	unsigned int kicks, resets;
 	unsigned long before;
 
 	fake->features &= ~FAKE_F(REPORTING);
@@ -120,7 +140,10 @@ static void hint_unanswered(struct kunit *test)
 	kicks = fake->queues[FAKE_HINT].kicks;
 	msleep(500);
 	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_HINT].kicks, kicks);
+	resets = fake->resets;
 	fake_balloon_unplug(fake);
+	/* Work that began now would take the device for dead. */
+	KUNIT_EXPECT_EQ(test, fake->resets, resets + 1);
 	KUNIT_EXPECT_GT(test, free_bytes(), before - before / 8);
 }
 
@@ -231,6 +254,7 @@ static void report_busy(struct kunit *test)
 
 static struct kunit_case free_cases[] = {
 	KUNIT_CASE(hint_round),
+	KUNIT_CASE(hint_reclaimed),
 	KUNIT_CASE(hint_churn),
 	KUNIT_CASE(hint_unanswered),
 	KUNIT_CASE(hint_short_queue),

@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 
 #include "fake.h"
+#include "hog.h"
 #include "log.h"
 #include "suites.h"
 
@@ -54,6 +55,47 @@ static void size_oom_total(struct kunit *test)
 	fake_balloon_target(fake, SIZE);
 	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE));
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+}
+
+/*
+ * D4 O6: a guest that is out of memory has no time for a host that is slow to acknowledge. But
+ * it gets the pages once that has, without anybody asking, and keeps them for a while.
+ */
+static void size_oom_slow_host(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	fake_balloon_unplug(fake);
+	fake->features |= FAKE_F(DEFLATE_ON_OOM);
+	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+	fake_balloon_target(fake, SIZE);
+	FAKE_ASSERT_SOON(test, fake, reached(fake, SIZE));
+	fake_balloon_hold(fake, FAKE_DEFLATE, true);
+	KUNIT_EXPECT_EQ(test, hog_run_out(), 0UL);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
+	KUNIT_EXPECT_EQ(test, buffer->len, 1024U);
+	/* Notices if they have been freed: that poisons them. */
+	fake_balloon_answer(fake, FAKE_DEFLATE, buffer, 0);
+	fake_balloon_hold(fake, FAKE_DEFLATE, false);
+	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE - 256));
+	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE));
+}
+
+/* D4: a host that is quick enough spares the guest the OOM killer, a share at a time. */
+static void size_oom(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+
+	fake_balloon_unplug(fake);
+	fake->features |= FAKE_F(DEFLATE_ON_OOM);
+	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+	fake_balloon_target(fake, 8 * SIZE);
+	FAKE_ASSERT_SOON(test, fake, reached(fake, 8 * SIZE));
+	KUNIT_EXPECT_EQ(test, hog_run_out(), 8UL * SIZE / 16);
+	FAKE_EXPECT_SOON(test, fake, reached(fake, 8 * SIZE - 8 * SIZE / 16));
+	FAKE_EXPECT_SOON(test, fake, reached(fake, 8 * SIZE));
 }
 
 /* O2: however often the host changes its mind. */
@@ -308,6 +350,8 @@ static void size_remove(struct kunit *test)
 static struct kunit_case size_cases[] = {
 	KUNIT_CASE(size_follows_target),
 	KUNIT_CASE(size_oom_total),
+	KUNIT_CASE(size_oom_slow_host),
+	KUNIT_CASE(size_oom),
 	KUNIT_CASE(size_churn),
 	KUNIT_CASE(size_inflate_waits),
 	KUNIT_CASE(size_overlap),
