@@ -366,10 +366,9 @@ static void fake_irq(struct irq_work *work)
 static void fake_work(struct work_struct *work)
 {
 	struct fake_balloon *fake = container_of(work, struct fake_balloon, work);
-	struct fake_buffer *buffer;
+	struct fake_buffer *buffer = &fake->taken;
 	unsigned int role;
 
-	buffer = kmalloc(sizeof(*buffer), GFP_KERNEL | __GFP_NOFAIL);
 	for (role = 0; role < FAKE_QUEUES; role++) {
 		bool returned = false;
 
@@ -386,7 +385,6 @@ static void fake_work(struct work_struct *work)
 		if (returned)
 			fake_balloon_queue_irq(fake, role);
 	}
-	kfree(buffer);
 	wake_up_all(&fake->changed);
 }
 
@@ -404,7 +402,7 @@ static bool fake_notify(struct virtqueue *vq)
 		fake_breach(fake, "queue %s notified before DRIVER_OK", vq->name);
 	spin_unlock_irqrestore(&fake->lock, flags);
 
-	queue_work(system_unbound_wq, &fake->work);
+	queue_work(fake->wq, &fake->work);
 	return alive;
 }
 
@@ -421,7 +419,7 @@ void fake_balloon_hold(struct fake_balloon *fake, enum fake_role role, bool hold
 	WRITE_ONCE(fake->queues[role].hold, hold);
 	flush_work(&fake->work);
 	if (!hold)
-		queue_work(system_unbound_wq, &fake->work);
+		queue_work(fake->wq, &fake->work);
 }
 
 /**
@@ -530,7 +528,7 @@ static void fake_set_status(struct virtio_device *vdev, u8 status)
 	spin_unlock_irqrestore(&fake->lock, flags);
 	/* Buffers may be there before the device runs. */
 	if (status & VIRTIO_CONFIG_S_DRIVER_OK)
-		queue_work(system_unbound_wq, &fake->work);
+		queue_work(fake->wq, &fake->work);
 	wake_up_all(&fake->changed);
 }
 
@@ -819,12 +817,14 @@ int fake_balloon_init(struct kunit *test, u64 features)
 	fake = kzalloc(sizeof(*fake), GFP_KERNEL);
 	if (!fake)
 		return -ENOMEM;
+	/* A host goes on where the guest has no memory left. */
+	fake->wq = alloc_workqueue("fake-balloon", WQ_UNBOUND | WQ_MEM_RECLAIM, 1);
+	if (!fake->wq)
+		goto err_free;
 	/* Without the owner: some kernels run suites before a module is in sysfs. */
 	fake->root = __root_device_register("fake-balloon", NULL);
-	if (IS_ERR(fake->root)) {
-		kfree(fake);
-		return -ENOMEM;
-	}
+	if (IS_ERR(fake->root))
+		goto err_wq;
 	fake->features = features;
 	fake->config_len = sizeof(fake->config);
 	spin_lock_init(&fake->lock);
@@ -835,6 +835,12 @@ int fake_balloon_init(struct kunit *test, u64 features)
 	init_completion(&fake->released);
 	test->priv = fake;
 	return 0;
+
+err_wq:
+	destroy_workqueue(fake->wq);
+err_free:
+	kfree(fake);
+	return -ENOMEM;
 }
 
 /**
@@ -905,7 +911,7 @@ static unsigned int fake_destroy(struct fake_balloon *fake)
 	unsigned int breaches;
 
 	fake_balloon_unplug(fake);
-	flush_work(&fake->work);
+	destroy_workqueue(fake->wq);
 	irq_work_sync(&fake->irq);
 	breaches = fake->breaches;
 	xa_destroy(&fake->owned);

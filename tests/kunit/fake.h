@@ -118,6 +118,8 @@ enum fake_step {
  * @reported: bytes of reports in all
  * @breaches: violations of the specification
  * @work: answers the driver
+ * @wq: for @work
+ * @taken: what @work has in its hands
  * @irq: interrupts the driver
  * @irq_queues: roles whose callback is due, a bit each
  * @irq_config: the configuration has changed
@@ -155,6 +157,8 @@ struct fake_balloon {
 	unsigned int breaches;
 
 	struct work_struct work;
+	struct workqueue_struct *wq;
+	struct fake_buffer taken;
 	struct irq_work irq;
 	unsigned long irq_queues;
 	bool irq_config;
