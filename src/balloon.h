@@ -148,8 +148,8 @@ struct balloon_batch {
  * @fresh: pages as @work got them from the guest, without the lock; otherwise empty
  * @filling: pages that @work has taken from the guest, without the lock
  * @inflating: pages on their way to the host; only while @work runs
- * @deflating: pages on their way back
- * @deflated: pages that came back last, not free yet; only while @work runs
+ * @taking: pages that leave the balloon
+ * @deflating: pages on their way back; only while @work runs
  * @relief: as @deflating, for the OOM path, which may not wait for the host
  * @moving: the page that migration gives, then the one that it takes back
  * @info: the balloon's pages, shared with mm, which has a lock of its own
@@ -172,8 +172,8 @@ struct balloon_size {
 	struct page *fresh[BALLOON_BATCH_PAGES];
 	struct balloon_batch *filling;
 	struct balloon_batch *inflating;
+	struct balloon_batch *taking;
 	struct balloon_batch *deflating;
-	struct balloon_batch *deflated;
 	struct balloon_batch *relief;
 	struct balloon_batch *moving;
 	struct balloon_dev_info info;

@@ -28,31 +28,35 @@
 /* While mm has pages isolated, they cannot be had; they come back soon. */
 #define BALLOON_ISOLATED_WAIT_MS	20
 
+/* Pages of one zone, one after the other. */
+struct balloon_run {
+	struct page *first;
+	int zone;
+	long nr;
+};
+
+#define BALLOON_RUN_NONE	{ .zone = -1 }
+
 /*
  * The guest's total follows the balloon, except where pages may be taken back
- * at any time. One adjustment a zone: each may recompute the zones' reserves.
+ * at any time. One adjustment a run: each may recompute the zones' reserves.
  */
-static void balloon_batch_account(struct balloon *b, const struct balloon_batch *batch, int sign)
+static void balloon_run_account(struct balloon *b, const struct balloon_run *run)
 {
-	struct page *page, *first;
-	long nr = 0;
-	int zone;
+	if (run->nr && !virtio_has_feature(b->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
+		adjust_managed_page_count(run->first, run->nr);
+}
 
-	if (!batch->nr || virtio_has_feature(b->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
-		return;
+/* The page leaves the guest, with @sign -1, or is the guest's again, with 1. */
+static void balloon_run_add(struct balloon *b, struct balloon_run *run, struct page *page, int sign)
+{
+	int zone = page_zone_id(page);
 
-	first = list_first_entry(&batch->pages, struct page, lru);
-	zone = page_zone_id(first);
-	list_for_each_entry(page, &batch->pages, lru) {
-		if (page_zone_id(page) != zone) {
-			adjust_managed_page_count(first, sign * nr);
-			first = page;
-			zone = page_zone_id(first);
-			nr = 0;
-		}
-		nr++;
+	if (zone != run->zone) {
+		balloon_run_account(b, run);
+		*run = (struct balloon_run){ .first = page, .zone = zone };
 	}
-	adjust_managed_page_count(first, sign * nr);
+	run->nr += sign;
 }
 
 /* Writes a page's numbers to @pfns, which the host does not have. Returns how many. */
@@ -99,21 +103,26 @@ static int balloon_batch_send(struct balloon *b, enum balloon_queue queue,
 static void balloon_batch_fill(struct balloon *b, struct balloon_batch *batch, unsigned long max)
 {
 	struct page **fresh = b->size.fresh;
-	unsigned long i, nr;
-	unsigned int n = 0;
+	struct balloon_run run = BALLOON_RUN_NONE;
+	unsigned int i, nr, kept = 0, n = 0;
 
 	nr = alloc_pages_bulk(BALLOON_GFP, min_t(unsigned long, max, BALLOON_BATCH_PAGES), fresh);
 	for (i = 0; i < nr; i++) {
-		if (balloon_pack_addressable(page_to_pfn(fresh[i]), PAGE_SHIFT)) {
-			list_add_tail(&fresh[i]->lru, &batch->pages);
-			batch->nr++;
-			n += balloon_page_name(b, fresh[i], &batch->pfns[n]);
-		} else {
-			put_page(fresh[i]);
-		}
+		struct page *page = fresh[i];
+
 		/* Only what is empty is filled. */
 		fresh[i] = NULL;
+		if (balloon_pack_addressable(page_to_pfn(page), PAGE_SHIFT)) {
+			n += balloon_page_name(b, page, &batch->pfns[n]);
+			balloon_run_add(b, &run, page, -1);
+			list_add_tail(&page->lru, &batch->pages);
+			kept++;
+		} else {
+			__free_page(page);
+		}
 	}
+	balloon_run_account(b, &run);
+	batch->nr = kept;
 	batch->nr_pfns = n;
 }
 
@@ -139,36 +148,27 @@ static void balloon_batch_enlist(struct balloon *b, struct balloon_batch *batch)
 }
 
 /*
+ * The pages, which left the balloon, are the guest's again.
+ *
  * Not put_pages_list(): in some kernels, 6.1 among them, that takes a page off the list
  * when it has given up its reference already. Compaction may just be looking at the page
  * with one of its own, and once that is dropped too, mm has the page on a list of its own.
  */
-static void balloon_pages_put(struct list_head *list)
-{
-	/* As many as mm takes at once. */
-	struct page *pages[31], *page, *next;
-	unsigned int nr = 0;
-
-	list_for_each_entry_safe(page, next, list, lru) {
-		pages[nr++] = page;
-		if (nr == ARRAY_SIZE(pages)) {
-			release_pages(pages, nr);
-			nr = 0;
-		}
-	}
-	release_pages(pages, nr);
-	INIT_LIST_HEAD(list);
-}
-
-/* The pages, which left the balloon, are the guest's again. */
 static void balloon_batch_free(struct balloon *b, struct balloon_batch *batch)
 {
-	balloon_batch_account(b, batch, 1);
-	balloon_pages_put(&batch->pages);
+	struct balloon_run run = BALLOON_RUN_NONE;
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &batch->pages, lru) {
+		balloon_run_add(b, &run, page, 1);
+		__free_page(page);
+	}
+	balloon_run_account(b, &run);
+	INIT_LIST_HEAD(&batch->pages);
 	batch->nr = 0;
 }
 
-/* With size->lock held: waits for the batch that the host works on, if any. */
+/* With size->lock held: the batch that is on its way to the host, if any, joins the balloon. */
 static int balloon_inflating_complete(struct balloon *b)
 {
 	struct balloon_batch *batch = b->size.inflating;
@@ -181,6 +181,40 @@ static int balloon_inflating_complete(struct balloon *b)
 		balloon_batch_free(b, batch);
 	else
 		balloon_batch_enlist(b, batch);
+	return err;
+}
+
+/* Likewise: the batch that is on its way back, if any, is the guest's again in any case. */
+static int balloon_deflating_complete(struct balloon *b)
+{
+	struct balloon_batch *batch = b->size.deflating;
+	int err;
+
+	if (!batch->nr)
+		return 0;
+	err = balloon_batch_await(b, BALLOON_QUEUE_DEFLATE, batch);
+	balloon_batch_free(b, batch);
+	return err;
+}
+
+/*
+ * With size->lock held: gives the host the next batch, so that it goes on at once, and
+ * completes the last meanwhile. On failure @batch is not the host's.
+ */
+static int balloon_batch_follow(struct balloon *b, enum balloon_queue queue,
+				struct balloon_batch *batch, int (*complete)(struct balloon *b))
+{
+	int err = balloon_batch_send(b, queue, batch);
+	int last = complete(b);
+
+	if (last) {
+		/* The device died, and was reset. */
+		batch->buffer.in_flight = false;
+		return last;
+	}
+	/* A queue that has room for one buffer only. */
+	if (err == -ENOSPC)
+		err = balloon_batch_send(b, queue, batch);
 	return err;
 }
 
@@ -201,7 +235,7 @@ int balloon_pages_inflate(struct balloon *b, unsigned long max)
 {
 	struct balloon_size *size = &b->size;
 	struct balloon_batch *batch = size->filling;
-	int err, last;
+	int err;
 
 	/* Outside the lock, since this may compact memory and migrate our pages. */
 	balloon_batch_fill(b, batch, max);
@@ -209,18 +243,7 @@ int balloon_pages_inflate(struct balloon *b, unsigned long max)
 		return -ENOMEM;
 
 	mutex_lock(&size->lock);
-	balloon_batch_account(b, batch, -1);
-	/* Before the last is back, so that the host goes on at once. */
-	err = balloon_batch_send(b, BALLOON_QUEUE_INFLATE, batch);
-	last = balloon_inflating_complete(b);
-	if (last) {
-		/* The device died, and was reset. */
-		batch->buffer.in_flight = false;
-		err = last;
-	} else if (err == -ENOSPC) {
-		/* A queue that has room for one buffer only. */
-		err = balloon_batch_send(b, BALLOON_QUEUE_INFLATE, batch);
-	}
+	err = balloon_batch_follow(b, BALLOON_QUEUE_INFLATE, batch, balloon_inflating_complete);
 	if (err)
 		balloon_batch_free(b, batch);
 	else
@@ -228,6 +251,48 @@ int balloon_pages_inflate(struct balloon *b, unsigned long max)
 	mutex_unlock(&size->lock);
 
 	return err ?: size->inflating->nr;
+}
+
+/**
+ * balloon_pages_deflate - take some pages back from the host
+ * @b: the balloon
+ * @max: at most so many pages of the guest, more than 0
+ *
+ * Ends inflating. Waits for the pages of the call before and frees them while the
+ * host works on these; balloon_pages_complete() waits for the last. So pages are
+ * used again only when the host has acknowledged, whether it insists on that or not.
+ * Sleeps; takes size->lock. Only for the size work item, and once that is stopped.
+ *
+ * Return: pages of the guest that are on their way; 0 if mm has isolated the rest,
+ * which it soon returns; -ENODEV and others from balloon_host_give() if the
+ * device died: the pages are the guest's all the same.
+ */
+int balloon_pages_deflate(struct balloon *b, unsigned long max)
+{
+	struct balloon_size *size = &b->size;
+	struct balloon_batch *batch = size->taking;
+	unsigned int nr;
+	int err = 0;
+
+	mutex_lock(&size->lock);
+	/* If the device dies of it, that shows below. */
+	balloon_inflating_complete(b);
+	balloon_batch_take(b, batch, max);
+	nr = batch->nr;
+	if (!nr)
+		goto out_unlock;
+	err = balloon_batch_follow(b, BALLOON_QUEUE_DEFLATE, batch, balloon_deflating_complete);
+	if (!err)
+		swap(size->taking, size->deflating);
+	else if (b->gone)
+		balloon_batch_free(b, batch);
+	else
+		balloon_batch_enlist(b, batch);
+
+out_unlock:
+	mutex_unlock(&size->lock);
+
+	return err ?: nr;
 }
 
 /**
@@ -240,52 +305,13 @@ int balloon_pages_inflate(struct balloon *b, unsigned long max)
  */
 int balloon_pages_complete(struct balloon *b)
 {
-	int err;
+	int inflating, deflating;
 
 	mutex_lock(&b->size.lock);
-	balloon_batch_free(b, b->size.deflated);
-	err = balloon_inflating_complete(b);
+	inflating = balloon_inflating_complete(b);
+	deflating = balloon_deflating_complete(b);
 	mutex_unlock(&b->size.lock);
-	return err;
-}
-
-/**
- * balloon_pages_deflate - take some pages back from the host
- * @b: the balloon
- * @max: at most so many pages of the guest, more than 0
- *
- * Sleeps; takes size->lock. The pages are used again only when the host has
- * acknowledged, whether it insists on that or not: those of the call before are
- * freed while the host works on these, and the last by balloon_pages_complete().
- * Only for the size work item, and once that is stopped.
- *
- * Return: pages of the guest that were taken; 0 if mm has isolated the rest,
- * which it soon returns; -ENODEV and others from balloon_host_give() if the
- * device died: the pages are the guest's all the same.
- */
-int balloon_pages_deflate(struct balloon *b, unsigned long max)
-{
-	struct balloon_size *size = &b->size;
-	struct balloon_batch *batch = size->deflating;
-	unsigned int nr;
-	int err = 0;
-
-	mutex_lock(&size->lock);
-	balloon_batch_take(b, batch, max);
-	nr = batch->nr;
-	if (nr)
-		err = balloon_batch_send(b, BALLOON_QUEUE_DEFLATE, batch);
-	balloon_batch_free(b, size->deflated);
-	if (nr && !err)
-		err = balloon_batch_await(b, BALLOON_QUEUE_DEFLATE, batch);
-
-	if (err && !b->gone)
-		balloon_batch_enlist(b, batch);
-	else
-		swap(size->deflating, size->deflated);
-	mutex_unlock(&size->lock);
-
-	return err ?: nr;
+	return inflating ?: deflating;
 }
 
 /* With size->lock held: whether the relief batch may be used, by the time of @end. */
@@ -425,12 +451,11 @@ out_unlock:
 void balloon_pages_reclaim(struct balloon *b)
 {
 	struct balloon_size *size = &b->size;
-	struct balloon_batch *batch = size->deflating;
+	struct balloon_batch *batch = size->taking;
 
 	mutex_lock(&size->lock);
 	size->relief->buffer.in_flight = false;
 	balloon_batch_free(b, size->relief);
-	balloon_batch_free(b, size->deflated);
 
 	while (size->nr_pages) {
 		balloon_batch_take(b, batch, size->nr_pages);

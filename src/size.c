@@ -197,11 +197,10 @@ static long balloon_size_step(struct balloon *b)
 	given = size->nr_pages + size->inflating->nr;
 	if (target > given)
 		return balloon_size_grow(b, target - given);
-	/* Only a balloon that grows goes on while the host works. */
+	if (target < given)
+		return balloon_size_shrink(b, given - target);
 	if (balloon_pages_complete(b))
 		return 0;
-	if (target < size->nr_pages)
-		return balloon_size_shrink(b, size->nr_pages - target);
 	balloon_size_reached(b);
 	return BALLOON_SIZE_DONE;
 }
@@ -253,11 +252,11 @@ static int balloon_size_setup(struct balloon *b)
 
 	size->filling = balloon_batch_alloc();
 	size->inflating = balloon_batch_alloc();
+	size->taking = balloon_batch_alloc();
 	size->deflating = balloon_batch_alloc();
-	size->deflated = balloon_batch_alloc();
 	size->relief = balloon_batch_alloc();
 	size->moving = balloon_batch_alloc();
-	if (!size->filling || !size->inflating || !size->deflating || !size->deflated ||
+	if (!size->filling || !size->inflating || !size->taking || !size->deflating ||
 	    !size->relief || !size->moving)
 		return -ENOMEM;
 	return 0;
@@ -296,8 +295,8 @@ static void balloon_size_teardown(struct balloon *b)
 
 	kfree(size->moving);
 	kfree(size->relief);
-	kfree(size->deflated);
 	kfree(size->deflating);
+	kfree(size->taking);
 	kfree(size->inflating);
 	kfree(size->filling);
 	balloon_compat_info_exit(&size->info);

@@ -234,6 +234,34 @@ static void size_deflate_waits(struct kunit *test)
 	fake_balloon_hold(fake, FAKE_DEFLATE, false);
 }
 
+/* The same on the way back: pages that the host returns early are not free before the others. */
+static void size_deflate_overlap(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	struct fake_buffer *first = kunit_kzalloc(test, sizeof(*first), GFP_KERNEL);
+	struct fake_buffer *next = kunit_kzalloc(test, sizeof(*next), GFP_KERNEL);
+	unsigned long total = totalram_pages();
+
+	KUNIT_ASSERT_NOT_NULL(test, first);
+	KUNIT_ASSERT_NOT_NULL(test, next);
+	fake_balloon_target(fake, SIZE);
+	FAKE_ASSERT_SOON(test, fake, reached(fake, SIZE));
+	fake_balloon_hold(fake, FAKE_DEFLATE, true);
+	fake_balloon_target(fake, 0);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, first));
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, next));
+	fake_balloon_answer(fake, FAKE_DEFLATE, next, 0);
+	/* Past the time at which the driver looks whether anybody is there. */
+	msleep(2500);
+	KUNIT_EXPECT_FALSE(test, fake_balloon_pop(fake, FAKE_DEFLATE, next));
+	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), SIZE);
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
+	fake_balloon_hold(fake, FAKE_DEFLATE, false);
+	fake_balloon_answer(fake, FAKE_DEFLATE, first, 0);
+	FAKE_EXPECT_SOON(test, fake, reached(fake, 0));
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+}
+
 /*
  * Whoever walks over all pages, as compaction does, takes a reference to look at one. Once
  * the driver has dropped its own, the page is free at any moment, and its list head mm's.
@@ -358,6 +386,7 @@ static struct kunit_case size_cases[] = {
 	KUNIT_CASE(size_slow_host),
 	KUNIT_CASE(size_absurd_target),
 	KUNIT_CASE(size_deflate_waits),
+	KUNIT_CASE(size_deflate_overlap),
 	KUNIT_CASE(size_looked_at),
 	KUNIT_CASE(size_turns_round),
 	KUNIT_CASE(size_used_length),
