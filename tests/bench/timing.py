@@ -14,7 +14,7 @@ TRACE = ('virtio_notify', 'virtio_queue_notify', 'virtio_balloon_set_config')
 THRASHING = {'memory': 192, 'swap': 512}
 PAUSE = 0.1             # seconds between an answer and the next request
 # What frees pages, as kernels call it.
-FREE = ('free_unref_page', 'free_unref_page_list', 'free_unref_folios', 'free_frozen_pages',
+FREE = ('free_unref_page', 'free_unref_page_list', 'free_unref_folios', '__free_frozen_pages',
         '__free_pages_ok')
 OOM = 'out_of_memory'   # calls the notifier, whose own call is to be in the trace
 NOTIFIER = {'stock': 'virtio_balloon_oom_notify', 'ours': 'balloon_oom_notify'}
