@@ -54,6 +54,7 @@ unsigned long hog_run_out(void)
 {
 	struct page *page;
 
+	hog_others = 0;
 	hog_asked = false;
 	register_oom_notifier(&hog_nb);
 	while (!READ_ONCE(hog_asked)) {

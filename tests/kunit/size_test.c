@@ -43,17 +43,24 @@ static void size_follows_target(struct kunit *test)
 	}
 }
 
-/* With DEFLATE_ON_OOM what is in the balloon still counts as the guest's. */
-static void size_oom_total(struct kunit *test)
+/* Plugs it in again, with DEFLATE_ON_OOM, and has it take @pfns. */
+static void size_plug_oom(struct kunit *test, u32 pfns)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
 
 	fake_balloon_unplug(fake);
 	fake->features |= FAKE_F(DEFLATE_ON_OOM);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-	fake_balloon_target(fake, SIZE);
-	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE));
+	fake_balloon_target(fake, pfns);
+	FAKE_ASSERT_SOON(test, fake, reached(fake, pfns));
+}
+
+/* With DEFLATE_ON_OOM what is in the balloon still counts as the guest's. */
+static void size_oom_total(struct kunit *test)
+{
+	unsigned long total = totalram_pages();
+
+	size_plug_oom(test, SIZE);
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
 }
 
@@ -67,11 +74,7 @@ static void size_oom_slow_host(struct kunit *test)
 	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	fake_balloon_unplug(fake);
-	fake->features |= FAKE_F(DEFLATE_ON_OOM);
-	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-	fake_balloon_target(fake, SIZE);
-	FAKE_ASSERT_SOON(test, fake, reached(fake, SIZE));
+	size_plug_oom(test, SIZE);
 	fake_balloon_hold(fake, FAKE_DEFLATE, true);
 	KUNIT_EXPECT_EQ(test, hog_run_out(), 0UL);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
@@ -88,11 +91,7 @@ static void size_oom(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 
-	fake_balloon_unplug(fake);
-	fake->features |= FAKE_F(DEFLATE_ON_OOM);
-	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-	fake_balloon_target(fake, 8 * SIZE);
-	FAKE_ASSERT_SOON(test, fake, reached(fake, 8 * SIZE));
+	size_plug_oom(test, 8 * SIZE);
 	KUNIT_EXPECT_EQ(test, hog_run_out(), 8UL * SIZE / 16);
 	FAKE_EXPECT_SOON(test, fake, reached(fake, 8 * SIZE - 8 * SIZE / 16));
 	FAKE_EXPECT_SOON(test, fake, reached(fake, 8 * SIZE));
