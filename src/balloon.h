@@ -150,7 +150,7 @@ struct balloon_batch {
  * @inflating: pages on their way to the host; only while @work runs
  * @taking: pages that leave the balloon
  * @deflating: pages on their way back; only while @work runs
- * @relief: as @deflating, for the OOM path, which may not wait for the host
+ * @relief: as @deflating, for the OOM path, which may not wait for the host; in turn
  * @moving: the page that migration gives, then the one that it takes back
  * @info: the balloon's pages, shared with mm, which has a lock of its own
  * @nr_pages: pages of the guest that are the host's: those on @info's list, and
@@ -174,7 +174,7 @@ struct balloon_size {
 	struct balloon_batch *inflating;
 	struct balloon_batch *taking;
 	struct balloon_batch *deflating;
-	struct balloon_batch *relief;
+	struct balloon_batch *relief[2];
 	struct balloon_batch *moving;
 	struct balloon_dev_info info;
 	unsigned long nr_pages;

@@ -25,6 +25,9 @@
  */
 #define BALLOON_RELIEF_WAIT	HZ
 
+/* The first of its buffers is small, so that a page is back soon. */
+#define BALLOON_RELIEF_FIRST	(BALLOON_BATCH_PAGES / 8)
+
 /* While mm has pages isolated, they cannot be had; they come back soon. */
 #define BALLOON_ISOLATED_WAIT_MS	20
 
@@ -314,12 +317,15 @@ int balloon_pages_complete(struct balloon *b)
 	return inflating ?: deflating;
 }
 
-/* With size->lock held: whether the relief batch may be used, by the time of @end. */
-static bool balloon_relief_settled(struct balloon *b, unsigned long end)
+/* With size->lock held: whether a relief batch may be used, by the time of @end. */
+static bool balloon_relief_settled(struct balloon *b, struct balloon_batch *batch,
+				   unsigned long end)
 {
-	struct balloon_batch *batch = b->size.relief;
 	long left = end - jiffies;
 
+	/* The device died, and was reset. */
+	if (b->gone)
+		batch->buffer.in_flight = false;
 	if (balloon_host_wait_for(b, BALLOON_QUEUE_DEFLATE, &batch->buffer, max(left, 0L)))
 		return false;
 	balloon_batch_free(b, batch);
@@ -336,11 +342,14 @@ static bool balloon_relief_settled(struct balloon *b, unsigned long end)
  */
 bool balloon_pages_settle(struct balloon *b)
 {
-	bool settled;
+	struct balloon_size *size = &b->size;
+	bool settled = true;
+	unsigned int i;
 
-	mutex_lock(&b->size.lock);
-	settled = b->gone || balloon_relief_settled(b, jiffies);
-	mutex_unlock(&b->size.lock);
+	mutex_lock(&size->lock);
+	for (i = 0; i < ARRAY_SIZE(size->relief); i++)
+		settled &= balloon_relief_settled(b, size->relief[i], jiffies);
+	mutex_unlock(&size->lock);
 	return settled;
 }
 
@@ -359,9 +368,11 @@ unsigned long balloon_pages_relieve(struct balloon *b, unsigned long max)
 {
 	bool must_tell = virtio_has_feature(b->vdev, VIRTIO_BALLOON_F_MUST_TELL_HOST);
 	struct balloon_size *size = &b->size;
-	struct balloon_batch *batch = size->relief;
+	/* Not where the host's answer takes longer than a full buffer. */
+	unsigned long step = must_tell ? BALLOON_BATCH_PAGES : BALLOON_RELIEF_FIRST;
 	unsigned long end = jiffies + BALLOON_RELIEF_WAIT;
 	unsigned long freed = 0;
+	unsigned int i;
 
 	while (!mutex_trylock(&size->lock)) {
 		if (time_after(jiffies, end))
@@ -369,10 +380,14 @@ unsigned long balloon_pages_relieve(struct balloon *b, unsigned long max)
 		usleep_range(500, 1000);
 	}
 
-	while (freed < max && balloon_relief_settled(b, end)) {
+	for (i = 0; freed < max; i++) {
+		struct balloon_batch *batch = size->relief[i % ARRAY_SIZE(size->relief)];
 		unsigned int nr;
 
-		balloon_batch_take(b, batch, max - freed);
+		if (!balloon_relief_settled(b, batch, end))
+			break;
+		balloon_batch_take(b, batch, min(max - freed, step));
+		step = BALLOON_BATCH_PAGES;
 		nr = batch->nr;
 		if (!nr)
 			break;
@@ -381,7 +396,7 @@ unsigned long balloon_pages_relieve(struct balloon *b, unsigned long max)
 			break;
 		}
 		/* Otherwise they are free now; only their numbers stay until read. */
-		if (must_tell && !balloon_relief_settled(b, end))
+		if (must_tell && !balloon_relief_settled(b, batch, end))
 			break;
 		balloon_batch_free(b, batch);
 		freed += nr;
@@ -452,10 +467,13 @@ void balloon_pages_reclaim(struct balloon *b)
 {
 	struct balloon_size *size = &b->size;
 	struct balloon_batch *batch = size->taking;
+	unsigned int i;
 
 	mutex_lock(&size->lock);
-	size->relief->buffer.in_flight = false;
-	balloon_batch_free(b, size->relief);
+	for (i = 0; i < ARRAY_SIZE(size->relief); i++) {
+		size->relief[i]->buffer.in_flight = false;
+		balloon_batch_free(b, size->relief[i]);
+	}
 
 	while (size->nr_pages) {
 		balloon_batch_take(b, batch, size->nr_pages);

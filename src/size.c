@@ -254,10 +254,11 @@ static int balloon_size_setup(struct balloon *b)
 	size->inflating = balloon_batch_alloc();
 	size->taking = balloon_batch_alloc();
 	size->deflating = balloon_batch_alloc();
-	size->relief = balloon_batch_alloc();
+	size->relief[0] = balloon_batch_alloc();
+	size->relief[1] = balloon_batch_alloc();
 	size->moving = balloon_batch_alloc();
 	if (!size->filling || !size->inflating || !size->taking || !size->deflating ||
-	    !size->relief || !size->moving)
+	    !size->relief[0] || !size->relief[1] || !size->moving)
 		return -ENOMEM;
 	return 0;
 }
@@ -294,7 +295,8 @@ static void balloon_size_teardown(struct balloon *b)
 	struct balloon_size *size = &b->size;
 
 	kfree(size->moving);
-	kfree(size->relief);
+	kfree(size->relief[1]);
+	kfree(size->relief[0]);
 	kfree(size->deflating);
 	kfree(size->taking);
 	kfree(size->inflating);

@@ -132,6 +132,8 @@ def relief(lab, new_directory):
              f'grep -xE "{names}" available_filter_functions >/tmp/names && '
              f'echo {notifier} >>/tmp/names && cat /tmp/names >set_ftrace_filter && '
              f'echo "{OOM}:traceon:1" >>set_ftrace_filter && echo function >current_tracer')
+    # Nor does the tracer's own code, once it has run.
+    guest.sh(f'cd {tracing} && echo 1 >tracing_on && sh -c : && echo 0 >tracing_on && echo >trace')
     guest.hog(224).kill()
     task = held = began = None
     for line in guest.sh(f'head -n 5000 {tracing}/trace', 300).splitlines():

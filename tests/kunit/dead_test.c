@@ -153,6 +153,30 @@ static void dead_oom(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
 }
 
+/* D4: it dies with pages that it was too slow to acknowledge. */
+static void dead_oom_slow(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
+	const __le32 *pfns;
+	struct page *page;
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	fake->features |= FAKE_F(DEFLATE_ON_OOM);
+	dead_plug(test);
+	fake_balloon_hold(fake, FAKE_DEFLATE, true);
+	KUNIT_EXPECT_EQ(test, hog_run_out(), 0UL);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
+	pfns = buffer->sg[0].data;
+	page = pfn_to_page(le32_to_cpu(pfns[0]));
+	/* So that nobody else gets it. */
+	get_page(page);
+	KUNIT_EXPECT_EQ(test, page_count(page), 2);
+	fake_balloon_forget(fake);
+	FAKE_EXPECT_SOON(test, fake, page_count(page) == 1);
+	put_page(page);
+}
+
 /* Suspend goes on too, and finds a device that works again when it wakes up. */
 static void dead_suspend(struct kunit *test)
 {
@@ -185,6 +209,7 @@ static struct kunit_case dead_cases[] = {
 	KUNIT_CASE(dead_large),
 	KUNIT_CASE(dead_idle),
 	KUNIT_CASE(dead_oom),
+	KUNIT_CASE(dead_oom_slow),
 	KUNIT_CASE(dead_suspend),
 	KUNIT_CASE(dead_configuration),
 	{}

@@ -86,6 +86,31 @@ static void size_oom_slow_host(struct kunit *test)
 	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE));
 }
 
+/*
+ * A host that does not insist on it is not waited for, as far as buffers go: the first, a small
+ * one, and the next.
+ */
+static void size_oom_untold(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
+	static const u32 lengths[] = { 128, 1024 };
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	fake->features &= ~FAKE_F(MUST_TELL_HOST);
+	size_plug_oom(test, 8 * SIZE);
+	fake_balloon_hold(fake, FAKE_DEFLATE, true);
+	KUNIT_EXPECT_EQ(test, hog_run_out(), (128 + 1024) / sizeof(__le32));
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
+		KUNIT_EXPECT_EQ(test, buffer->len, lengths[i]);
+		fake_balloon_answer(fake, FAKE_DEFLATE, buffer, 0);
+	}
+	fake_balloon_hold(fake, FAKE_DEFLATE, false);
+	FAKE_EXPECT_SOON(test, fake, reached(fake, 8 * SIZE));
+}
+
 /* D4: a host that is quick enough spares the guest the OOM killer, a share at a time. */
 static void size_oom(struct kunit *test)
 {
@@ -334,6 +359,24 @@ static void size_used_length(struct kunit *test)
 	fake_balloon_hold(fake, FAKE_INFLATE, false);
 }
 
+/* The next buffer follows when there is room. A pause would have the size written before. */
+static void size_expect_no_pause(struct kunit *test, enum fake_role role, u32 from, u32 to)
+{
+	struct fake_balloon *fake = test->priv;
+	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	fake_balloon_hold(fake, role, true);
+	fake_balloon_target(fake, to);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, role, buffer));
+	fake_balloon_answer(fake, role, buffer, 0);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, role, buffer));
+	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), from);
+	fake_balloon_hold(fake, role, false);
+	fake_balloon_answer(fake, role, buffer, 0);
+	FAKE_EXPECT_SOON(test, fake, reached(fake, to));
+}
+
 /* V2: a queue of one entry is enough. */
 static void size_short_queues(struct kunit *test)
 {
@@ -343,10 +386,8 @@ static void size_short_queues(struct kunit *test)
 	fake->queues[FAKE_INFLATE].size = 1;
 	fake->queues[FAKE_DEFLATE].size = 1;
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-	fake_balloon_target(fake, SIZE);
-	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE));
-	fake_balloon_target(fake, 0);
-	FAKE_EXPECT_SOON(test, fake, reached(fake, 0));
+	size_expect_no_pause(test, FAKE_INFLATE, 0, SIZE);
+	size_expect_no_pause(test, FAKE_DEFLATE, SIZE, 0);
 }
 
 /* D9: the host hears of the size although there is nothing to do. */
@@ -378,6 +419,7 @@ static struct kunit_case size_cases[] = {
 	KUNIT_CASE(size_follows_target),
 	KUNIT_CASE(size_oom_total),
 	KUNIT_CASE(size_oom_slow_host),
+	KUNIT_CASE(size_oom_untold),
 	KUNIT_CASE(size_oom),
 	KUNIT_CASE(size_churn),
 	KUNIT_CASE(size_inflate_waits),
