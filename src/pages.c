@@ -171,16 +171,22 @@ static void balloon_batch_free(struct balloon *b, struct balloon_batch *batch)
 	batch->nr = 0;
 }
 
-/* With size->lock held: the batch that is on its way to the host, if any, joins the balloon. */
-static int balloon_inflating_complete(struct balloon *b)
+/*
+ * With size->lock held: the batch that is on its way to the host, if any, joins the balloon, and
+ * @next, if not NULL, is on its way. On failure @next is not the host's.
+ *
+ * Only once the last is back: QEMU does nothing else as long as it finds a buffer on the queue,
+ * and would not even take a report. Before anything else, so that it need not wait for us.
+ */
+static int balloon_inflating_complete(struct balloon *b, struct balloon_batch *next)
 {
 	struct balloon_batch *batch = b->size.inflating;
-	int err;
+	int died = balloon_batch_await(b, BALLOON_QUEUE_INFLATE, batch);
+	int err = died;
 
-	if (!batch->nr)
-		return 0;
-	err = balloon_batch_await(b, BALLOON_QUEUE_INFLATE, batch);
-	if (err)
+	if (next && !died)
+		err = balloon_batch_send(b, BALLOON_QUEUE_INFLATE, next);
+	if (died)
 		balloon_batch_free(b, batch);
 	else
 		balloon_batch_enlist(b, batch);
@@ -188,36 +194,14 @@ static int balloon_inflating_complete(struct balloon *b)
 }
 
 /* Likewise: the batch that is on its way back, if any, is the guest's again in any case. */
-static int balloon_deflating_complete(struct balloon *b)
+static int balloon_deflating_complete(struct balloon *b, struct balloon_batch *next)
 {
 	struct balloon_batch *batch = b->size.deflating;
-	int err;
+	int err = balloon_batch_await(b, BALLOON_QUEUE_DEFLATE, batch);
 
-	if (!batch->nr)
-		return 0;
-	err = balloon_batch_await(b, BALLOON_QUEUE_DEFLATE, batch);
+	if (next && !err)
+		err = balloon_batch_send(b, BALLOON_QUEUE_DEFLATE, next);
 	balloon_batch_free(b, batch);
-	return err;
-}
-
-/*
- * With size->lock held: gives the host the next batch, so that it goes on at once, and
- * completes the last meanwhile. On failure @batch is not the host's.
- */
-static int balloon_batch_follow(struct balloon *b, enum balloon_queue queue,
-				struct balloon_batch *batch, int (*complete)(struct balloon *b))
-{
-	int err = balloon_batch_send(b, queue, batch);
-	int last = complete(b);
-
-	if (last) {
-		/* The device died, and was reset. */
-		batch->buffer.in_flight = false;
-		return last;
-	}
-	/* A queue that has room for one buffer only. */
-	if (err == -ENOSPC)
-		err = balloon_batch_send(b, queue, batch);
 	return err;
 }
 
@@ -246,7 +230,7 @@ int balloon_pages_inflate(struct balloon *b, unsigned long max)
 		return -ENOMEM;
 
 	mutex_lock(&size->lock);
-	err = balloon_batch_follow(b, BALLOON_QUEUE_INFLATE, batch, balloon_inflating_complete);
+	err = balloon_inflating_complete(b, batch);
 	if (err)
 		balloon_batch_free(b, batch);
 	else
@@ -279,12 +263,12 @@ int balloon_pages_deflate(struct balloon *b, unsigned long max)
 
 	mutex_lock(&size->lock);
 	/* If the device dies of it, that shows below. */
-	balloon_inflating_complete(b);
+	balloon_inflating_complete(b, NULL);
 	balloon_batch_take(b, batch, max);
 	nr = batch->nr;
 	if (!nr)
 		goto out_unlock;
-	err = balloon_batch_follow(b, BALLOON_QUEUE_DEFLATE, batch, balloon_deflating_complete);
+	err = balloon_deflating_complete(b, batch);
 	if (!err)
 		swap(size->taking, size->deflating);
 	else if (b->gone)
@@ -311,8 +295,8 @@ int balloon_pages_complete(struct balloon *b)
 	int inflating, deflating;
 
 	mutex_lock(&b->size.lock);
-	inflating = balloon_inflating_complete(b);
-	deflating = balloon_deflating_complete(b);
+	inflating = balloon_inflating_complete(b, NULL);
+	deflating = balloon_deflating_complete(b, NULL);
 	mutex_unlock(&b->size.lock);
 	return inflating ?: deflating;
 }

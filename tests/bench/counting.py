@@ -104,23 +104,44 @@ def durations(guest):
             re.findall(r'(\d+\.\d+) us', '\n'.join(traced(guest)))]
 
 
-def resize(lab, new_directory):
-    """Instructions a MiB, inflated and deflated; medians of the rounds."""
+def resizing(lab, new_directory):
+    """A guest to resize, and what the tracer makes of a call that does nothing."""
     guest = count(lab, new_directory, 2)
     guest.sh(f'echo 0 >{TRACING}/options/sleep-time')
     trace(guest, 'function_graph', [EMPTY], 'local')
     guest.sh('sh -c :; sh -c :; sh -c :')
-    empty = min(durations(guest))
+    return guest, min(durations(guest))
 
-    costs = {'inflate': [], 'deflate': []}
-    trace(guest, 'function_graph', [SIZE_WORK[lab.driver]], 'local')
-    for _ in range(ROUNDS):
+
+def costs(guest, empty, function, rounds):
+    """Instructions a MiB that pass within the function, of each round; inflating and deflating."""
+    found = {'inflate': [], 'deflate': []}
+    trace(guest, 'function_graph', [function], 'local')
+    for _ in range(rounds):
         for what, size in ('inflate', guest.memory - RESIZE), ('deflate', guest.memory):
             guest.sh(f'echo >{TRACING}/trace')
             guest.balloon(size)
             guest.wait_actual(size)
             calls = durations(guest)
-            costs[what].append((sum(calls) - len(calls) * empty) / (RESIZE / MIB))
+            found[what].append((sum(calls) - len(calls) * empty) / (RESIZE / MIB))
+    return found
+
+
+def resize(lab, new_directory):
+    """Instructions a MiB, inflated and deflated; medians of the rounds."""
+    guest, empty = resizing(lab, new_directory)
+    found = costs(guest, empty, SIZE_WORK[lab.driver], ROUNDS)
     guest.check_log()
     guest.close()
-    return {what: statistics.median(cost[1:]) for what, cost in costs.items()}
+    return {what: statistics.median(cost[1:]) for what, cost in found.items()}
+
+
+def functions(lab, new_directory, names):
+    """The same within each of these functions, of the driver or the kernel; one round."""
+    guest, empty = resizing(lab, new_directory)
+    costs(guest, empty, SIZE_WORK[lab.driver], 1)
+    found = {name: {what: cost[0] for what, cost in costs(guest, empty, name, 1).items()}
+             for name in [SIZE_WORK[lab.driver], *names]}
+    guest.check_log()
+    guest.close()
+    return found
