@@ -87,8 +87,8 @@ static void size_oom_slow_host(struct kunit *test)
 }
 
 /*
- * A host that does not insist on it is not waited for, as far as buffers go: the first, a small
- * one, and the next.
+ * O5: a host that does not insist on it is not waited for, as far as buffers go: the first, a
+ * small one, and the next.
  */
 static void size_oom_untold(struct kunit *test)
 {
