@@ -338,7 +338,7 @@ void balloon_host_reset(struct balloon *b);
 int balloon_pages_inflate(struct balloon *b, unsigned long max);
 int balloon_pages_complete(struct balloon *b);
 int balloon_pages_deflate(struct balloon *b, unsigned long max);
-bool balloon_pages_settle(struct balloon *b);
+bool balloon_pages_settle(struct balloon *b, bool reset);
 unsigned long balloon_pages_relieve(struct balloon *b, unsigned long max);
 int balloon_pages_migrate(struct balloon_dev_info *info, struct page *newpage,
 			  struct page *page, enum migrate_mode mode);

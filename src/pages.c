@@ -307,9 +307,6 @@ static bool balloon_relief_settled(struct balloon *b, struct balloon_batch *batc
 {
 	long left = end - jiffies;
 
-	/* The device died, and was reset. */
-	if (b->gone)
-		batch->buffer.in_flight = false;
 	if (balloon_host_wait_for(b, BALLOON_QUEUE_DEFLATE, &batch->buffer, max(left, 0L)))
 		return false;
 	balloon_batch_free(b, batch);
@@ -319,20 +316,24 @@ static bool balloon_relief_settled(struct balloon *b, struct balloon_batch *batc
 /**
  * balloon_pages_settle - complete what balloon_pages_relieve() had to leave
  * @b: the balloon
+ * @reset: the device has been reset
  *
  * Sleeps; takes size->lock.
  *
  * Return: whether nothing is left.
  */
-bool balloon_pages_settle(struct balloon *b)
+bool balloon_pages_settle(struct balloon *b, bool reset)
 {
 	struct balloon_size *size = &b->size;
 	bool settled = true;
 	unsigned int i;
 
 	mutex_lock(&size->lock);
-	for (i = 0; i < ARRAY_SIZE(size->relief); i++)
+	for (i = 0; i < ARRAY_SIZE(size->relief); i++) {
+		if (reset)
+			size->relief[i]->buffer.in_flight = false;
 		settled &= balloon_relief_settled(b, size->relief[i], jiffies);
+	}
 	mutex_unlock(&size->lock);
 	return settled;
 }
@@ -451,14 +452,9 @@ void balloon_pages_reclaim(struct balloon *b)
 {
 	struct balloon_size *size = &b->size;
 	struct balloon_batch *batch = size->taking;
-	unsigned int i;
 
+	balloon_pages_settle(b, true);
 	mutex_lock(&size->lock);
-	for (i = 0; i < ARRAY_SIZE(size->relief); i++) {
-		size->relief[i]->buffer.in_flight = false;
-		balloon_batch_free(b, size->relief[i]);
-	}
-
 	while (size->nr_pages) {
 		balloon_batch_take(b, batch, size->nr_pages);
 		if (batch->nr) {

@@ -185,14 +185,15 @@ static long balloon_size_shrink(struct balloon *b, unsigned long nr)
 static long balloon_size_step(struct balloon *b)
 {
 	struct balloon_size *size = &b->size;
+	bool gone = balloon_host_gone(b);
 	unsigned long target, given;
 
 	/* No value from the configuration of a dead device is believed. */
-	target = balloon_host_gone(b) ? 0 : balloon_size_target(b);
+	target = gone ? 0 : balloon_size_target(b);
 	if (target != size->target)
 		balloon_size_retarget(size, target);
 
-	if (!balloon_pages_settle(b))
+	if (!balloon_pages_settle(b, gone))
 		return BALLOON_BACKOFF_POLL;
 	given = size->nr_pages + size->inflating->nr;
 	if (target > given)
