@@ -143,9 +143,11 @@ static void balloon_batch_take(struct balloon *b, struct balloon_batch *batch, u
 	batch->nr_pfns = n;
 }
 
-/* With size->lock held: the pages join the balloon. */
+/* With size->lock held: the pages, if any, join the balloon. */
 static void balloon_batch_enlist(struct balloon *b, struct balloon_batch *batch)
 {
+	if (!batch->nr)
+		return;
 	b->size.nr_pages += balloon_page_list_enqueue(&b->size.info, &batch->pages);
 	batch->nr = 0;
 }
