@@ -33,10 +33,12 @@ def test_the_balloon_gives(boot, shows, survives):
     assert guest.actual() > TARGET
     assert guest.actual() < guest.memory
     hog.verify()
-    # Inflation, when it is resumed, takes only what is free.
+    # Inflation, when it is resumed, takes only what is free. The stock driver's is not, by itself.
     hog.churn()
-    guest.wait_for(lambda: guest.meminfo()['MemFree'] < 24 * MIB,
-                   what='inflation to be resumed')
+    if guest.lab.driver == 'ours':
+        sizes = [guest.actual()]
+        guest.wait_for(lambda: sizes.append(guest.actual()) or sizes[-1] < max(sizes),
+                       what='inflation to be resumed')
     hog.verify()
     assert guest.actual() > TARGET
     # Nobody has to ask for what was wanted before.
