@@ -92,8 +92,7 @@ static void fake_accept_pfns(struct fake_balloon *fake, bool inflate,
 		} else if (!xa_load(&fake->owned, pfn)) {
 			fake_breach(fake, "page %u deflated that is not the host's", pfn);
 		} else {
-			if (fake_negotiated(fake, VIRTIO_BALLOON_F_MUST_TELL_HOST) &&
-			    !fake_untouched(data))
+			if (!fake->hasty && !fake_untouched(data))
 				fake_breach(fake, "page %u was used while it was the host's", pfn);
 			xa_erase(&fake->owned, pfn);
 			fake->nr_owned--;

@@ -97,6 +97,7 @@ enum fake_step {
  * @fail: where it fails
  * @config_len: bytes of the configuration that exist
  * @no_access: the transport cannot read the configuration
+ * @hasty: the guest may use pages before they are acknowledged, without MUST_TELL_HOST
  * @lock: protects all below, and the queues
  * @config: its content, little-endian
  * @status: device status
@@ -134,6 +135,7 @@ struct fake_balloon {
 	enum fake_step fail;
 	unsigned int config_len;
 	bool no_access;
+	bool hasty;
 
 	spinlock_t lock;	/* see above */
 	struct virtio_balloon_config config;

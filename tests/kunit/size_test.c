@@ -99,6 +99,7 @@ static void size_oom_untold(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	fake->features &= ~FAKE_F(MUST_TELL_HOST);
+	fake->hasty = true;
 	size_plug_oom(test, 8 * SIZE);
 	fake_balloon_hold(fake, FAKE_DEFLATE, true);
 	KUNIT_EXPECT_EQ(test, hog_run_out(), (128 + 1024) / sizeof(__le32));
