@@ -12,6 +12,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / 'qemu'))
 from guest import Guest, Hog, MIB       # noqa: E402
 from lab import LAB, TOP, make_lab, run  # noqa: E402
+from scenes import almost_full          # noqa: E402
 
 BALLOONSTAT = TOP / 'tools' / 'balloonstat' / 'build' / 'balloonstat'
 MEMORY = 256
@@ -138,20 +139,11 @@ def regimes(guest):
         b.expect('cgroup-oom', begin)
         b.rest()
 
-        # No swap, programs that need all their pages, and kswapd told to begin early.
+        # No swap, and a server that has sent files to somebody slow.
         b.doing = 'almost full'
-        guest.sh('swapoff /dev/vda; echo 1000 >/proc/sys/vm/watermark_scale_factor;'
-                 'reader 60 /dev/vdb >/tmp/reader 2>&1 &')
-        guest.wait_for(lambda: guest.sh('cat /tmp/reader') == 'filled\n', what='reader')
-        low = sum(int(line.split()[1]) for line in
-                  guest.sh('grep "  low " /proc/zoneinfo').splitlines()) * 4096
-        begin = len(b.seen)
-        guest.hog((guest.meminfo()['MemFree'] - low * 4 // 5) // MIB)
-        for i in range(LIMIT):
-            if 'kswapd-fails' in b.seen[begin:]:
-                break
-            guest.sh(f'dd if=/dev/zero of=/tmp/file{i} bs=64k count=1 2>/dev/null; sleep 1')
-        b.expect('kswapd-fails', begin)
+        guest.sh('swapoff /dev/vda')
+        with almost_full(guest, '/dev/vdb', DISK, LIMIT):
+            b.expect('kswapd-fails')
 
         b.doing = 'over its memory'
         begin = len(b.seen)

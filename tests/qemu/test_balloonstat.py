@@ -14,9 +14,11 @@ import pytest
 
 from guest import MIB, GuestError, Hog
 from lab import TOP
+from scenes import almost_full
 
 TOOL = TOP / 'tools' / 'balloonstat'
-SMALL = {'memory': 256, 'swap': 192, 'disk': 384}
+DISK = 384      # MiB
+SMALL = {'memory': 256, 'swap': 192, 'disk': DISK}
 # A guest under emulation, on a machine that does other things too.
 PATIENCE = 120
 
@@ -152,32 +154,17 @@ def test_balloon_too_large(borrow, watch):
 @pytest.mark.pressure
 def test_kswapd_fails(boot, watch, shows):
     """Row 5: nothing to reclaim but what is in use, and nobody who has to wait yet."""
-    guest = boot(memory=256, disk=128)
+    guest = boot(memory=256, disk=DISK)
     guest.load()
-    # A wide band between kswapd's beginning and the first stall.
-    guest.sh('echo 1000 >/proc/sys/vm/watermark_scale_factor')
     w = watch(guest)
     w.wait('healthy')
-    guest.sh('reader 60 /dev/vda >/tmp/reader 2>&1 &')
-    guest.wait_for(lambda: guest.sh('cat /tmp/reader') == 'filled\n', what='reader')
-    low = sum(int(line.split()[1]) for line in
-              guest.sh('grep "  low " /proc/zoneinfo').splitlines()) * 4096
-    hog = guest.hog((guest.meminfo()['MemFree'] - low * 4 // 5) // MIB, timeout=PATIENCE)
-    begin = len(w.objects)
-    # Now and then somebody wants a little, which wakes kswapd; more with time.
-    for i in range(100):
-        guest.sh(f'dd if=/dev/zero of=/tmp/file{i} bs=64k count={1 + i // 20} 2>/dev/null')
-        if 'kswapd-fails' in w.said_since(begin):
-            break
-        guest.wait_for(lambda n=len(w.objects): len(w.objects) > n, PATIENCE, 'report')
-    o = w.wait('kswapd-fails', begin)
+    with almost_full(guest, '/dev/vda', DISK, PATIENCE):
+        o = w.wait('kswapd-fails')
     numbers = o['diagnosis']['numbers']
     # Below 30, or on its way out of the band above that.
     assert numbers['reclaimed-percent'] < 37.5 and numbers['alloc-stalls'] < 1
     assert 'the next demand for memory will wait' in o['diagnosis']['advice']
     shows('balloonstat: background reclaim fails (row 5)', True)
-    hog.kill()
-    guest.sh('killall reader')
     w.wait('healthy')
 
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * holder MIB FILE - read the beginning of a file into pipes, and leave it there
+ *
+ * The pipes hold references to the page cache, as those of a server do that
+ * sends files to somebody slow: kswapd scans these pages again and again and
+ * can reclaim none. Says "filled" when all are held.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PIPE_SIZE (1 << 20)
+
+static int fail(const char *what)
+{
+	perror(what);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long mib = argc == 3 ? strtoul(argv[1], NULL, 0) : 0;
+	int fd = mib ? open(argv[2], O_RDONLY) : -1;
+
+	if (!mib) {
+		fputs("usage: holder MIB FILE\n", stderr);
+		return 2;
+	}
+	if (fd < 0)
+		return fail(argv[2]);
+	while (mib--) {
+		size_t left = PIPE_SIZE;
+		int p[2];
+
+		if (pipe(p) || fcntl(p[1], F_SETPIPE_SZ, PIPE_SIZE) < 0)
+			return fail("pipe");
+		while (left) {
+			ssize_t n = splice(fd, NULL, p[1], NULL, left, SPLICE_F_NONBLOCK);
+
+			if (n <= 0)
+				return fail(n ? "splice" : "the file is too short");
+			left -= n;
+		}
+	}
+	puts("filled");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
