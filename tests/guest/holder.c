@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define PIPE_SIZE (1 << 20)
+#define MIB 1048576
 
 static int fail(const char *what)
 {
@@ -32,10 +32,10 @@ int main(int argc, char **argv)
 	if (fd < 0)
 		return fail(argv[2]);
 	while (mib--) {
-		size_t left = PIPE_SIZE;
+		size_t left = MIB;
 		int p[2];
 
-		if (pipe(p) || fcntl(p[1], F_SETPIPE_SZ, PIPE_SIZE) < 0)
+		if (pipe(p) || fcntl(p[1], F_SETPIPE_SZ, MIB) < 0)
 			return fail("pipe");
 		while (left) {
 			ssize_t n = splice(fd, NULL, p[1], NULL, left, SPLICE_F_NONBLOCK);
