@@ -114,7 +114,9 @@ def regimes(guest):
 
         b.doing = 'reads a disk'
         begin = len(b.seen)
-        while 'reclaim' not in b.seen[begin:]:
+        for _ in range(LIMIT):
+            if 'reclaim' in b.seen[begin:]:
+                break
             guest.sh(f'dd if=/dev/vdb of=/dev/null bs=1M count={DISK} 2>/dev/null')
         b.expect('reclaim', begin)
         b.rest()

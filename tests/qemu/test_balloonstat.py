@@ -105,7 +105,9 @@ def test_whole_guest(borrow, watch, shows):
     w.wait('healthy')
 
     begin = len(w.objects)
-    while 'reclaim' not in w.said_since(begin):
+    for _ in range(PATIENCE):
+        if 'reclaim' in w.said_since(begin):
+            break
         read_disk(guest)
     o = w.wait('reclaim', begin)
     assert o['diagnosis']['numbers']['reclaimed-percent'] >= 30
