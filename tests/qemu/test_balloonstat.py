@@ -155,7 +155,7 @@ def test_balloon_too_large(borrow, watch):
 
 @pytest.mark.pressure
 def test_kswapd_fails(boot, watch, shows):
-    """Row 5: nothing to reclaim but what is in use, and nobody who has to wait yet."""
+    """Row 5: kswapd finds little that it can reclaim, and nobody has to wait yet."""
     guest = boot(memory=256, disk=DISK)
     guest.load()
     w = watch(guest)
