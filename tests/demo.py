@@ -114,10 +114,8 @@ def regimes(guest):
 
         b.doing = 'reads a disk'
         begin = len(b.seen)
-        for _ in range(LIMIT):
-            if 'reclaim' in b.seen[begin:]:
-                break
-            guest.sh(f'dd if=/dev/vdb of=/dev/null bs=1M count={DISK} 2>/dev/null')
+        guest.wait_for(lambda: 'reclaim' in b.seen[begin:] or guest.sh(
+            f'dd if=/dev/vdb of=/dev/null bs=1M count={DISK} 2>/dev/null'), LIMIT, 'reclaim')
         b.expect('reclaim', begin)
         b.rest()
 

@@ -647,17 +647,15 @@ def start_guest(lab, new_directory, **options):
         return Guest(lab, new_directory(), **options)
 
 
-class Hog:
-    """A process in the guest that holds memory with a pattern in it."""
+class Process:
+    """A program in the guest that says in words how far it is."""
 
-    def __init__(self, guest, mib, cgroup):
+    def __init__(self, guest, name, command):
         self.guest = guest
-        self.output = guest.sh('mktemp /tmp/hog.XXXXXX').strip()
-        cmd = f'exec hog {mib}'
-        if cgroup:
-            cmd = f'echo 0 >/sys/fs/cgroup/{cgroup}/cgroup.procs && {cmd}'
+        self.name = name
+        self.output = guest.sh(f'mktemp /tmp/{name}.XXXXXX').strip()
         self.pid = int(guest.sh(
-            f"sh -c '{cmd}' >{self.output} 2>&1 & echo $!"))
+            f"sh -c '{command}' >{self.output} 2>&1 & echo $!"))
         self.said = 0           # lines of output seen
 
     def alive(self):
@@ -668,14 +666,28 @@ class Hog:
         """Wait for its next line, which is to be this word."""
         self.guest.wait_for(
             lambda: self._lines()[self.said:] or not self.alive(),
-            timeout, f'hog to be {word}')
+            timeout, f'{self.name} to be {word}')
         lines = self._lines()[self.said:]
         self.said += 1
         if lines[:1] != [word]:
-            self.guest.fail(f'hog is not {word}, but {lines or "dead"}')
+            self.guest.fail(f'{self.name} is not {word}, but {lines or "dead"}')
 
     def _lines(self):
         return self.guest.sh(f'cat {self.output}').splitlines()
+
+    def kill(self):
+        self.guest.try_sh(f'kill -9 {self.pid}')
+        self.guest.wait_for(lambda: not self.alive(), what=f'end of the {self.name}')
+
+
+class Hog(Process):
+    """A process in the guest that holds memory with a pattern in it."""
+
+    def __init__(self, guest, mib, cgroup):
+        command = f'exec hog {mib}'
+        if cgroup:
+            command = f'echo 0 >/sys/fs/cgroup/{cgroup}/cgroup.procs && {command}'
+        super().__init__(guest, 'hog', command)
 
     def verify(self, timeout=TIMEOUT):
         """Fail unless all of its memory is what it wrote."""
@@ -685,7 +697,3 @@ class Hog:
     def churn(self):
         """Have it touch its memory over and over, until verify()."""
         self.guest.sh(f'kill -USR2 {self.pid}')
-
-    def kill(self):
-        self.guest.try_sh(f'kill -9 {self.pid}')
-        self.guest.wait_for(lambda: not self.alive(), what='end of the hog')

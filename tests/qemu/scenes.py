@@ -3,26 +3,18 @@
 
 import contextlib
 
-from guest import MIB
+from guest import MIB, Process
 
 HELD = 64       # MiB that cannot be reclaimed
 READ = 3        # MiB read at a time
 
 
-def _hold_pages(guest, disk):
-    """Have a process keep the disk's first MiB in the page cache, whatever kswapd does."""
-    guest.sh(f'holder {HELD} {disk} >/tmp/holder 2>&1 &')
-    guest.wait_for(lambda: guest.sh('cat /tmp/holder'), what='holder')
-    if guest.sh('cat /tmp/holder') != 'filled\n':
-        guest.fail('holder is not filled')
-
-
-def _read_on(guest, disk, size):
-    """Have a shell read the rest of the disk, slowly, over and over; its process id."""
-    return guest.sh(
-        f"sh -c 'while :; do i={HELD}; while [ $i -lt {size} ]; do "
-        f"dd if={disk} of=/dev/null bs=1M skip=$i count={READ} 2>/dev/null; "
-        f"i=$((i + {READ})); sleep 0.3; done; done' >/dev/null 2>&1 & echo $!").strip()
+def _reader(guest, disk, size):
+    """A shell that reads the rest of the disk, slowly, over and over."""
+    return Process(guest, 'reader',
+                   f'while :; do i={HELD}; while [ $i -lt {size} ]; do '
+                   f'dd if={disk} of=/dev/null bs=1M skip=$i count={READ} 2>/dev/null; '
+                   f'i=$((i + {READ})); sleep 0.3; done; done')
 
 
 @contextlib.contextmanager
@@ -38,14 +30,15 @@ def almost_full(guest, disk, size, timeout):
     guest.sh('x=/sys/kernel/mm/lru_gen/enabled; ! test -e $x || echo n >$x')
     # Bands of 8 MiB in 256.
     guest.sh('echo 340 >/proc/sys/vm/watermark_scale_factor')
-    _hold_pages(guest, disk)
+    holder = Process(guest, 'holder', f'exec holder {HELD} {disk}')
+    holder.expect('filled', timeout)
     guest.sh('echo 1 >/proc/sys/vm/drop_caches')
     high = sum(int(line.split()[1]) for line in
                guest.sh('grep "  high " /proc/zoneinfo').splitlines()) * 4096
     hog = guest.hog((guest.meminfo()['MemFree'] - high) // MIB - READ, timeout=timeout)
-    reader = _read_on(guest, disk, size)
+    reader = _reader(guest, disk, size)
     try:
         yield
     finally:
-        guest.sh(f'kill {reader}; killall holder')
-        hog.kill()
+        for process in reader, holder, hog:
+            process.kill()

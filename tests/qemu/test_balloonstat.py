@@ -105,10 +105,8 @@ def test_whole_guest(borrow, watch, shows):
     w.wait('healthy')
 
     begin = len(w.objects)
-    for _ in range(PATIENCE):
-        if 'reclaim' in w.said_since(begin):
-            break
-        read_disk(guest)
+    guest.wait_for(lambda: 'reclaim' in w.said_since(begin) or read_disk(guest), PATIENCE,
+                   'reclaim')
     o = w.wait('reclaim', begin)
     assert o['diagnosis']['numbers']['reclaimed-percent'] >= 30
     assert o['diagnosis']['numbers']['alloc-stalls'] > 0
