@@ -9,11 +9,19 @@
  */
 #include <linux/cpu.h>
 #include <linux/mm.h>
+#include <linux/sched/clock.h>
 #include <linux/string.h>
 #include <linux/vmstat.h>
 
 #include "compat/vmstat.h"
 #include "sample.h"
+
+/* CPUs between two looks at the clock; at a microsecond each, a third of what is allowed. */
+#ifndef BALLOON_SAMPLE_LOOK
+#define BALLOON_SAMPLE_LOOK	16
+#endif
+
+#define BALLOON_SAMPLE_UNTIMED	U64_MAX
 
 #ifdef CONFIG_VM_EVENT_COUNTERS
 #define BALLOON_EVENT_TAGS					\
@@ -43,13 +51,19 @@ static unsigned long balloon_sample_stalls(const struct vm_event_state *cpu)
 	return stalls;
 }
 
-static void balloon_sample_events(u64 *value)
+/* Returns false if it was not done in @ns nanoseconds. */
+static bool balloon_sample_events(u64 *value, u64 ns)
 {
-	unsigned int i;
+	/* Reading the clock costs as much as a CPU whose counts are in the cache. */
+	bool timed = ns != BALLOON_SAMPLE_UNTIMED && num_online_cpus() >= BALLOON_SAMPLE_LOOK;
+	u64 start = timed ? sched_clock() : 0;
+	unsigned int i, nr = 0;
 
 	for_each_online_cpu(i) {
 		const struct vm_event_state *cpu = &per_cpu(vm_event_states, i);
 
+		if (timed && ++nr % BALLOON_SAMPLE_LOOK == 0 && sched_clock() - start > ns)
+			return false;
 		value[VIRTIO_BALLOON_S_SWAP_IN] += cpu->event[PSWPIN];
 		value[VIRTIO_BALLOON_S_SWAP_OUT] += cpu->event[PSWPOUT];
 		value[VIRTIO_BALLOON_S_MAJFLT] += cpu->event[PGMAJFAULT];
@@ -62,13 +76,15 @@ static void balloon_sample_events(u64 *value)
 		value[VIRTIO_BALLOON_S_ALLOC_STALL] += balloon_sample_stalls(cpu);
 		balloon_compat_add_reclaim(value, cpu);
 	}
+	return true;
 }
 #else
 #define BALLOON_EVENT_TAGS	0
 #define BALLOON_HUGETLB_TAGS	0
 
-static void balloon_sample_events(u64 *value)
+static bool balloon_sample_events(u64 *value, u64 ns)
 {
+	return true;
 }
 #endif /* CONFIG_VM_EVENT_COUNTERS */
 
@@ -97,46 +113,52 @@ u32 balloon_sample_supported(void)
 }
 
 /* With the CPU hotplug lock held. The totals are what si_meminfo() would say. */
-static void balloon_sample_locked(struct balloon_sample *sample)
+static bool balloon_sample_locked(struct balloon_sample *sample, u64 ns)
 {
 	u64 *value = sample->value;
 
 	memset(sample, 0, sizeof(*sample));
-	balloon_sample_events(value);
+	if (!balloon_sample_events(value, ns))
+		return false;
 	balloon_compat_read_reclaim(value);
 	value[VIRTIO_BALLOON_S_MEMFREE] = global_zone_page_state(NR_FREE_PAGES);
 	value[VIRTIO_BALLOON_S_MEMTOT] = totalram_pages();
 	value[VIRTIO_BALLOON_S_AVAIL] = si_mem_available();
 	value[VIRTIO_BALLOON_S_CACHES] = global_node_page_state(NR_FILE_PAGES);
+	return true;
 }
 
 /**
- * balloon_sample_try - take a sample without sleeping
+ * balloon_sample_try - take a sample without sleeping, in a limited time
  * @sample: in pages of the guest and events, native byte order
+ * @ns: give up after so many nanoseconds; looked at every BALLOON_SAMPLE_LOOK CPUs
  *
- * Any context. Takes time in proportion to the number of online CPUs.
+ * Any context.
  *
- * Return: false if a CPU is going on- or offline just now; then use
- * balloon_sample().
+ * Return: false if the time is over, or a CPU is going on- or offline just now; then
+ * use balloon_sample().
  */
-bool balloon_sample_try(struct balloon_sample *sample)
+bool balloon_sample_try(struct balloon_sample *sample, u64 ns)
 {
+	bool taken;
+
 	if (!cpus_read_trylock())
 		return false;
-	balloon_sample_locked(sample);
+	taken = balloon_sample_locked(sample, ns);
 	cpus_read_unlock();
-	return true;
+	return taken;
 }
 
 /**
  * balloon_sample - take a sample
  * @sample: in pages of the guest and events, native byte order
  *
- * Sleeps while a CPU goes on- or offline.
+ * Sleeps while a CPU goes on- or offline. Takes time in proportion to the number of
+ * online CPUs.
  */
 void balloon_sample(struct balloon_sample *sample)
 {
 	cpus_read_lock();
-	balloon_sample_locked(sample);
+	balloon_sample_locked(sample, BALLOON_SAMPLE_UNTIMED);
 	cpus_read_unlock();
 }

@@ -20,7 +20,7 @@ struct balloon_sample {
 };
 
 u32 balloon_sample_supported(void);
-bool balloon_sample_try(struct balloon_sample *sample);
+bool balloon_sample_try(struct balloon_sample *sample, u64 ns);
 void balloon_sample(struct balloon_sample *sample);
 
 #endif /* BALLOON_SAMPLE_H */

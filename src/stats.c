@@ -10,15 +10,18 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/cpumask.h>
 #include <linux/moduleparam.h>
 
 #include "balloon.h"
 #include "pack.h"
 #include "sample.h"
 
-/* About 60 instructions a CPU: this keeps a report under 20,000. */
-#define BALLOON_STATS_IRQ_CPUS	256
+/*
+ * Interrupts are off for so long at most, in nanoseconds, while a sample is taken. On a
+ * large machine most of it is spent on other CPUs' cache lines, whose cost nobody can
+ * tell beforehand: so the clock decides.
+ */
+#define BALLOON_STATS_IRQ_NS	50000
 
 static unsigned int max_stat_tag = VIRTIO_BALLOON_S_NR - 1;
 module_param(max_stat_tag, uint, 0444);
@@ -39,13 +42,14 @@ int balloon_stats_check_param(void)
 	return -EINVAL;
 }
 
-/* With stats->lock held and the buffer not in flight. Does not notify. */
+/* Puts the buffer, which is not in flight, on the queue. Does not notify. */
 static int balloon_stats_put(struct balloon *b, const struct balloon_sample *sample)
 {
 	struct balloon_stats *stats = &b->stats;
 	struct scatterlist sg;
 	size_t len;
 
+	lockdep_assert_held(&stats->lock);
 	len = balloon_pack(sample, stats->tags, PAGE_SHIFT,
 			   virtio_is_little_endian(b->vdev), stats->report);
 	sg_init_one(&sg, stats->report, len);
@@ -53,7 +57,6 @@ static int balloon_stats_put(struct balloon *b, const struct balloon_sample *sam
 	return virtqueue_add_outbuf(b->vqs[BALLOON_QUEUE_STATS], &sg, 1, stats, GFP_ATOMIC);
 }
 
-/* With stats->lock held. */
 static void balloon_stats_answer(struct balloon *b, const struct balloon_sample *sample)
 {
 	/* An empty queue takes a buffer unless the device broke it. */
@@ -76,7 +79,7 @@ static void balloon_stats_check(struct balloon *b)
 	spin_lock_irqsave(&stats->lock, flags);
 	if (stats->open && virtqueue_get_buf(b->vqs[BALLOON_QUEUE_STATS], &len)) {
 		balloon_stay_awake(b, BALLOON_AWAKE_STATS);
-		if (num_online_cpus() <= BALLOON_STATS_IRQ_CPUS && balloon_sample_try(&sample)) {
+		if (balloon_sample_try(&sample, BALLOON_STATS_IRQ_NS)) {
 			balloon_stats_answer(b, &sample);
 		} else {
 			stats->owed = true;
@@ -121,8 +124,7 @@ static int balloon_stats_setup(struct balloon *b)
 	return 0;
 }
 
-/* The first buffer is on the queue when the device starts: hosts publish it. */
-static int balloon_stats_arm(struct balloon *b)
+static int balloon_stats_first(struct balloon *b)
 {
 	struct balloon_stats *stats = &b->stats;
 	struct balloon_sample sample;
@@ -137,12 +139,24 @@ static int balloon_stats_arm(struct balloon *b)
 	return err;
 }
 
+/*
+ * The first buffer is on the queue when the device starts: hosts publish it. Not where the
+ * core is hardened against notifications: it takes no buffer before.
+ */
+static int balloon_stats_arm(struct balloon *b)
+{
+	return IS_ENABLED(CONFIG_VIRTIO_HARDEN_NOTIFICATION) ? 0 : balloon_stats_first(b);
+}
+
 static void balloon_stats_start(struct balloon *b)
 {
 	struct balloon_stats *stats = &b->stats;
 
+	if (IS_ENABLED(CONFIG_VIRTIO_HARDEN_NOTIFICATION))
+		balloon_stats_first(b);
 	spin_lock_irq(&stats->lock);
-	virtqueue_kick(b->vqs[BALLOON_QUEUE_STATS]);
+	if (stats->open)
+		virtqueue_kick(b->vqs[BALLOON_QUEUE_STATS]);
 	spin_unlock_irq(&stats->lock);
 }
 
