@@ -27,9 +27,12 @@
  *
  * Locks, outermost first
  * ----------------------
+ *	life_lock	mutex; the device is being started or stopped
  *	report.lock	mutex; whether mm reports free pages
+ *	report.busy	mutex; a report is under way; held while the host answers
  *	size.lock	mutex; the balloon's pages and the inflate and deflate
  *			queues; held while the host answers
+ *	account_lock	mutex, of all balloons; the zones' totals, pages.c
  *	gone_lock	mutex; the device is being looked at, or reset
  *	stats.lock	spinlock, irq-safe; the statistics queue
  *	hint.lock	spinlock; the free blocks
@@ -43,8 +46,10 @@
 
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/notifier.h>
 #include <linux/page_reporting.h>
+#include <linux/ratelimit.h>
 #include <linux/scatterlist.h>
 #include <linux/spinlock.h>
 #include <linux/virtio.h>
@@ -82,7 +87,8 @@ enum balloon_queue {
  * @quiesce: no more work begins and what ran has ended; sleeps; the device may
  *	     be dead; harmless when repeated
  * @changed: the configuration changed, or may have; any context
- * @asleep: the guest goes to sleep; the device may not be told of it; sleeps
+ * @asleep: the guest goes to sleep; the device may not be told of it; sleeps; an error
+ *	    keeps the guest awake
  * @awake: it woke up, or did not go after all; the device may not run, and what
  *	   the host said meanwhile may have been lost; sleeps
  * @empty: quiesced: give the guest back the memory that the feature holds, as
@@ -96,7 +102,7 @@ struct balloon_room {
 	int (*arm)(struct balloon *b);
 	void (*start)(struct balloon *b);
 	void (*changed)(struct balloon *b);
-	void (*asleep)(struct balloon *b);
+	int (*asleep)(struct balloon *b);
 	void (*awake)(struct balloon *b);
 	void (*quiesce)(struct balloon *b);
 	void (*empty)(struct balloon *b);
@@ -121,6 +127,12 @@ extern const struct balloon_room balloon_report_room;
 struct balloon_buffer {
 	bool in_flight;
 };
+
+/*
+ * From here on, in jiffies, a host that is silent is worth a message, and whoever stops the
+ * device or goes to sleep waits no longer.
+ */
+#define BALLOON_HOST_PATIENCE	(10 * HZ)
 
 /* The specification has no limit, but hosts skip a buffer with more. */
 #define BALLOON_BATCH_PFNS	256
@@ -148,13 +160,14 @@ struct balloon_batch {
  * @fresh: pages as @work got them from the guest, without the lock; otherwise empty
  * @filling: pages that @work has taken from the guest, without the lock
  * @inflating: pages on their way to the host; only while @work runs
- * @taking: pages that leave the balloon
+ * @taking: pages that leave the balloon, and of which the host has not been told
  * @deflating: pages on their way back; only while @work runs
  * @relief: as @deflating, for the OOM path, which may not wait for the host; in turn
  * @moving: the page that migration gives, then the one that it takes back
  * @info: the balloon's pages, shared with mm, which has a lock of its own
- * @nr_pages: pages of the guest that are the host's: those on @info's list, and
- *	      those that mm has isolated from it
+ * @nr_pages: pages of the guest that are the host's: those on @info's list, those
+ *	      that mm has isolated from it, and @taking
+ * @on_node: pages of each node that are not in the guest's hands
  * @work: moves the balloon towards the target; the fields below are its own,
  *	  except @hold_until
  * @target: pages of the guest that the host wanted last
@@ -162,6 +175,7 @@ struct balloon_batch {
  * @retry: not before this time in jiffies
  * @pace: jiffies between batches to inflate; shrinks to 0, at once but for an OOM
  * @free_then: free pages of the guest when the last attempt failed
+ * @stuck: the last attempt to inflate got nothing from the guest
  * @short_of: the log says that the target cannot be reached
  * @hold_until: after an OOM, inflation pauses until this time in jiffies; 0 for
  *		no pause; written without @lock
@@ -178,6 +192,7 @@ struct balloon_size {
 	struct balloon_batch *moving;
 	struct balloon_dev_info info;
 	unsigned long nr_pages;
+	atomic_long_t *on_node;
 
 	struct delayed_work work;
 	unsigned long target;
@@ -185,6 +200,7 @@ struct balloon_size {
 	unsigned long retry;
 	unsigned long pace;
 	unsigned long free_then;
+	bool stuck;
 	bool short_of;
 	unsigned long hold_until;
 
@@ -247,18 +263,20 @@ struct balloon_hint {
 
 /**
  * struct balloon_report - free page reporting, report.c
- * @lock: protects whether mm reports, and the three fields below
+ * @lock: protects whether mm reports, and the two fields below
  * @open: the device runs
- * @asleep: the guest goes to sleep, sleeps or wakes up
  * @active: @info is registered
+ * @busy: protects the queue, @buffer and @asleep
+ * @asleep: the guest goes to sleep, sleeps or wakes up
  * @info: mm's handle; its callback alone uses the queue
  * @buffer: the pages that are being reported; the callback's
  */
 struct balloon_report {
 	struct mutex lock;	/* see above */
 	bool open;
-	bool asleep;
 	bool active;
+	struct mutex busy;	/* see above */
+	bool asleep;
 	struct page_reporting_dev_info info;
 	struct balloon_buffer buffer;
 };
@@ -271,12 +289,15 @@ struct balloon_report {
  * @acked: woken when the host returned a buffer or changed the configuration,
  *	   and when a wait is to end; no wait relies on being woken
  * @slow: how often the host was so slow that the log says so
+ * @said: bounds what a host can have the driver say, see balloon_say()
+ * @capture: this kernel saves the memory of one that crashed, and gives none away
  * @gone_lock: protects the transition of @gone, with the reset that goes with it
  * @gone: the device died and was reset; nothing is offered to it any more
  * @state_lock: protects @running and @awake
  * @running: work may be queued
  * @awake: reasons to keep a guest that is just suspending awake, BALLOON_AWAKE_*
- * @up: the queues exist; only for main.c, under the device lock
+ * @life_lock: the device is started or stopped by one at a time
+ * @up: the queues exist; protected by @life_lock
  * @reboot_nb: tells us that the machine goes down
  * @pm_nb: tells us that the guest goes to sleep
  */
@@ -286,6 +307,8 @@ struct balloon {
 	struct workqueue_struct *wq;
 	wait_queue_head_t acked;
 	atomic_long_t slow;
+	struct ratelimit_state said;
+	bool capture;
 
 	struct mutex gone_lock;	/* see above */
 	bool gone;
@@ -294,6 +317,7 @@ struct balloon {
 	bool running;
 	unsigned long awake;
 
+	struct mutex life_lock;	/* see above */
 	bool up;
 	struct notifier_block reboot_nb;
 	struct notifier_block pm_nb;
@@ -313,6 +337,8 @@ void balloon_queue_work(struct balloon *b, struct delayed_work *work,
 bool balloon_running(struct balloon *b);
 void balloon_stay_awake(struct balloon *b, unsigned long reason);
 void balloon_relax(struct balloon *b, unsigned long reason);
+__printf(3, 4)
+void balloon_say(struct balloon *b, const char *level, const char *format, ...);
 
 /* queues.c */
 int balloon_queues_find(struct balloon *b);
@@ -321,12 +347,14 @@ void balloon_queues_delete(struct balloon *b);
 /* host.c */
 void balloon_host_acked(struct virtqueue *vq);
 bool balloon_host_gone(struct balloon *b);
+void balloon_host_abandon(struct balloon *b, const char *why);
 int balloon_host_give(struct balloon *b, enum balloon_queue queue,
 		      struct scatterlist *sg, struct balloon_buffer *buffer);
 int balloon_host_lend(struct balloon *b, enum balloon_queue queue,
 		      struct scatterlist *sg, unsigned int nents,
 		      struct balloon_buffer *buffer);
 void balloon_host_collect(struct balloon *b, enum balloon_queue queue);
+bool balloon_host_room(struct balloon *b, enum balloon_queue queue);
 int balloon_host_wait(struct balloon *b, enum balloon_queue queue,
 		      const struct balloon_buffer *buffer);
 int balloon_host_wait_for(struct balloon *b, enum balloon_queue queue,
@@ -339,7 +367,8 @@ int balloon_pages_inflate(struct balloon *b, unsigned long max);
 int balloon_pages_complete(struct balloon *b);
 int balloon_pages_deflate(struct balloon *b, unsigned long max);
 bool balloon_pages_settle(struct balloon *b, bool reset);
-unsigned long balloon_pages_relieve(struct balloon *b, unsigned long max);
+unsigned long balloon_pages_relieve(struct balloon *b, unsigned int share,
+				    const nodemask_t *nodes);
 int balloon_pages_migrate(struct balloon_dev_info *info, struct page *newpage,
 			  struct page *page, enum migrate_mode mode);
 void balloon_pages_reclaim(struct balloon *b);

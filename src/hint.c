@@ -231,15 +231,18 @@ static void balloon_hint_start(struct balloon *b)
 {
 	struct balloon_hint *hint = &b->hint;
 
+	if (b->capture)
+		return;
 	if (virtqueue_get_vring_size(b->vqs[BALLOON_QUEUE_HINT]) <= BALLOON_HINT_RESERVED) {
-		dev_warn(&b->vdev->dev, "no free page hinting: the device's queue is too short\n");
+		balloon_say(b, KERN_WARNING,
+			    "no free page hinting: the device's queue is too short\n");
 		return;
 	}
 	/* Without it, a guest short of memory could not have its blocks back. */
 	hint->shrinker = balloon_compat_shrinker_register("virtio-balloon", b, balloon_hint_count,
 							  balloon_hint_scan);
 	if (!hint->shrinker) {
-		dev_warn(&b->vdev->dev, "no free page hinting: out of memory\n");
+		balloon_say(b, KERN_WARNING, "no free page hinting: out of memory\n");
 		return;
 	}
 	balloon_hint_changed(b);

@@ -4,7 +4,8 @@
  * knows when there is no host to wait for.
  *
  * Nobody wakes a waiter when a device dies. So every wait also looks at the
- * device, once a second. A device that is merely slow is waited for.
+ * device, once a second. A device that is merely slow is waited for, unless the
+ * balloon is being quiesced: then the wait has a limit, and ends with a reset too.
  */
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -13,9 +14,6 @@
 
 /* How often a waiter looks whether the device still lives, in jiffies. */
 #define BALLOON_HOST_POLL	HZ
-
-/* From here on, in jiffies, a slow host is worth a message. */
-#define BALLOON_HOST_SLOW	(10 * HZ)
 
 /**
  * balloon_host_acked - virtqueue callback: the host returned a buffer
@@ -47,6 +45,15 @@ static bool balloon_host_dead(struct balloon *b, u8 *status)
 	return false;
 }
 
+/* From here on the host owns nothing, and nobody waits for it. */
+static void balloon_host_end(struct balloon *b)
+{
+	lockdep_assert_held(&b->gone_lock);
+	WRITE_ONCE(b->gone, true);
+	balloon_host_reset(b);
+	wake_up_all(&b->acked);
+}
+
 /**
  * balloon_host_gone - look whether the device still lives
  * @b: the balloon, between start and reset
@@ -65,16 +72,33 @@ bool balloon_host_gone(struct balloon *b)
 
 	mutex_lock(&b->gone_lock);
 	if (!b->gone && balloon_host_dead(b, &status)) {
-		dev_err(&b->vdev->dev,
-			"the device died (status 0x%02x): giving its memory back to the guest\n",
-			status);
-		WRITE_ONCE(b->gone, true);
-		balloon_host_reset(b);
-		wake_up_all(&b->acked);
+		balloon_say(b, KERN_ERR,
+			    "the device died (status 0x%02x): giving its memory back to the guest\n",
+			    status);
+		balloon_host_end(b);
 	}
 	mutex_unlock(&b->gone_lock);
 
 	return b->gone;
+}
+
+/**
+ * balloon_host_abandon - reset a device that lives and is of no use
+ * @b: the balloon, between start and reset
+ * @why: what is wrong with it, for the log
+ *
+ * From here on the device is dead, see balloon_host_gone(). Sleeps; takes gone_lock.
+ */
+void balloon_host_abandon(struct balloon *b, const char *why)
+{
+	mutex_lock(&b->gone_lock);
+	if (!b->gone) {
+		balloon_say(b, KERN_ERR,
+			    "%s: resetting the device, and giving its memory back to the guest\n",
+			    why);
+		balloon_host_end(b);
+	}
+	mutex_unlock(&b->gone_lock);
 }
 
 static int balloon_host_added(struct balloon *b, struct virtqueue *vq, int err,
@@ -150,6 +174,21 @@ void balloon_host_collect(struct balloon *b, enum balloon_queue queue)
 		buffer->in_flight = false;
 }
 
+/**
+ * balloon_host_room - whether a queue takes a buffer of one entry
+ * @b: the balloon
+ * @queue: the caller serialises its use
+ *
+ * Does not sleep. Takes the buffers that the host has returned.
+ *
+ * Return: whether an entry is free.
+ */
+bool balloon_host_room(struct balloon *b, enum balloon_queue queue)
+{
+	balloon_host_collect(b, queue);
+	return b->vqs[queue]->num_free;
+}
+
 static bool balloon_host_returned(struct balloon *b, enum balloon_queue queue,
 				  const struct balloon_buffer *buffer)
 {
@@ -192,10 +231,12 @@ int balloon_host_wait_for(struct balloon *b, enum balloon_queue queue,
  * @buffer: token
  *
  * Sleeps; takes gone_lock. A slow host is waited for without a limit, with one
- * message that says so.
+ * message that says so, as long as the balloon works. Once it is being quiesced, the
+ * device is reset when the host has been silent for BALLOON_HOST_PATIENCE: a guest
+ * that goes down or to sleep does not hang on its host.
  *
- * Return: 0 when the buffer is back, -ENODEV if the device died: it has been
- * reset then, and what was in flight is the guest's again.
+ * Return: 0 when the buffer is back, -ENODEV if the device died or was given up: it
+ * has been reset then, and what was in flight is the guest's again.
  */
 int balloon_host_wait(struct balloon *b, enum balloon_queue queue,
 		      const struct balloon_buffer *buffer)
@@ -206,10 +247,14 @@ int balloon_host_wait(struct balloon *b, enum balloon_queue queue,
 		if (balloon_host_gone(b))
 			return -ENODEV;
 		waited += BALLOON_HOST_POLL;
-		if (waited == BALLOON_HOST_SLOW)
-			dev_warn(&b->vdev->dev,
-				 "the host has not answered for %d s, and is waited for (%ld times so far)\n",
-				 BALLOON_HOST_SLOW / HZ, atomic_long_inc_return(&b->slow));
+		if (waited >= BALLOON_HOST_PATIENCE && !balloon_running(b)) {
+			balloon_host_abandon(b, "the host does not answer");
+			return -ENODEV;
+		}
+		if (waited == BALLOON_HOST_PATIENCE)
+			balloon_say(b, KERN_WARNING,
+				    "the host has not answered for %d s, and is waited for (%ld times so far)\n",
+				    BALLOON_HOST_PATIENCE / HZ, atomic_long_inc_return(&b->slow));
 	}
 	return 0;
 }

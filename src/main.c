@@ -4,6 +4,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/crash_dump.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
 #include <linux/slab.h>
@@ -25,6 +26,10 @@ static const struct balloon_room * const balloon_rooms[] = {
 };
 
 #define BALLOON_ROOMS	ARRAY_SIZE(balloon_rooms)
+
+/* So many messages of balloon_say() in so many jiffies are written. */
+#define BALLOON_SAID_BURST	10
+#define BALLOON_SAID_INTERVAL	(300 * HZ)
 
 /* A room that has no verbs stands in where the feature was not negotiated. */
 static const struct balloon_room *balloon_room(struct balloon *b, unsigned int i)
@@ -54,6 +59,28 @@ static void balloon_call(struct balloon *b, void (*verb)(struct balloon *b))
 bool balloon_running(struct balloon *b)
 {
 	return READ_ONCE(b->running);
+}
+
+/**
+ * balloon_say - write a message about the device to the log
+ * @b: the balloon
+ * @level: KERN_INFO or another
+ * @format: as printk() has it, with its arguments
+ *
+ * For all that a host can have the driver say: it may do the same again and again, so
+ * only some messages in a while are written. Any context.
+ */
+void balloon_say(struct balloon *b, const char *level, const char *format, ...)
+{
+	struct va_format message = { .fmt = format };
+	va_list args;
+
+	if (!__ratelimit(&b->said))
+		return;
+	va_start(args, format);
+	message.va = &args;
+	dev_printk(level, &b->vdev->dev, "%pV", &message);
+	va_end(args);
 }
 
 static void balloon_set_running(struct balloon *b, bool running)
@@ -91,8 +118,9 @@ void balloon_queue_work(struct balloon *b, struct delayed_work *work, unsigned l
  * @b: the balloon
  * @reason: one of BALLOON_AWAKE_*, until balloon_relax() with the same
  *
- * Only where the administrator enabled it in the device's power/wakeup. Nothing
- * here wakes a guest that sleeps already. Any context; takes state_lock.
+ * Only where the administrator enabled it in the device's power/wakeup, and while work
+ * may be queued, whose end or whose quiescing lets go again. Nothing here wakes a guest
+ * that sleeps already. Any context; takes state_lock.
  */
 void balloon_stay_awake(struct balloon *b, unsigned long reason)
 {
@@ -102,9 +130,11 @@ void balloon_stay_awake(struct balloon *b, unsigned long reason)
 		return;
 
 	spin_lock_irqsave(&b->state_lock, flags);
-	if (!b->awake)
-		pm_stay_awake(&b->vdev->dev);
-	b->awake |= reason;
+	if (b->running) {
+		if (!b->awake)
+			pm_stay_awake(&b->vdev->dev);
+		b->awake |= reason;
+	}
 	spin_unlock_irqrestore(&b->state_lock, flags);
 }
 
@@ -129,11 +159,12 @@ void balloon_relax(struct balloon *b, unsigned long reason)
 	spin_unlock_irqrestore(&b->state_lock, flags);
 }
 
-/* No work begins any more, and what ran has ended. */
+/* No work begins any more, and what ran has ended. Waits for a host only for a while. */
 static void balloon_quiesce(struct balloon *b)
 {
 	unsigned int i;
 
+	lockdep_assert_held(&b->life_lock);
 	balloon_set_running(b, false);
 	wake_up_all(&b->acked);
 	for (i = BALLOON_ROOMS; i-- > 0; )
@@ -152,13 +183,13 @@ static void balloon_release(struct balloon *b)
 	b->up = false;
 }
 
-/* From negotiated features to a device at work: probe and restore. */
-static int balloon_up(struct balloon *b)
+static int balloon_up_locked(struct balloon *b)
 {
 	const struct balloon_room *room;
 	unsigned int i;
 	int err;
 
+	lockdep_assert_held(&b->life_lock);
 	b->gone = false;
 	err = balloon_queues_find(b);
 	if (err)
@@ -183,20 +214,33 @@ static int balloon_up(struct balloon *b)
 	return 0;
 }
 
+/* From negotiated features to a device at work: probe and restore. */
+static int balloon_up(struct balloon *b)
+{
+	int err;
+
+	mutex_lock(&b->life_lock);
+	err = balloon_up_locked(b);
+	mutex_unlock(&b->life_lock);
+	return err;
+}
+
 /* From a device at work to one that has been reset: remove and freeze. */
 static void balloon_down(struct balloon *b)
 {
 	unsigned int i;
 
-	/* After a restore that failed. The bus has FAILED set, and wants it undone. */
-	if (!b->up) {
+	mutex_lock(&b->life_lock);
+	if (b->up) {
+		balloon_quiesce(b);
+		for (i = BALLOON_ROOMS; i-- > 0; )
+			balloon_call(b, balloon_room(b, i)->empty);
+		balloon_release(b);
+	} else {
+		/* After a restore that failed. The bus has FAILED set, and wants it undone. */
 		balloon_host_reset(b);
-		return;
 	}
-	balloon_quiesce(b);
-	for (i = BALLOON_ROOMS; i-- > 0; )
-		balloon_call(b, balloon_room(b, i)->empty);
-	balloon_release(b);
+	mutex_unlock(&b->life_lock);
 }
 
 static void balloon_teardown(struct balloon *b)
@@ -219,12 +263,27 @@ static void balloon_config_changed(struct virtio_device *vdev)
 
 /*
  * The bus breaks and resets the device on shutdown. By then nothing of ours is
- * to be under way, on any kernel: few offer a driver's own shutdown.
+ * to be under way, on any kernel: few offer a driver's own shutdown. The device may
+ * be removed at the same time.
  */
 static int balloon_reboot_notify(struct notifier_block *nb, unsigned long action, void *data)
 {
-	balloon_quiesce(container_of(nb, struct balloon, reboot_nb));
+	struct balloon *b = container_of(nb, struct balloon, reboot_nb);
+
+	mutex_lock(&b->life_lock);
+	if (b->up)
+		balloon_quiesce(b);
+	mutex_unlock(&b->life_lock);
 	return NOTIFY_OK;
+}
+
+static void balloon_wake(struct balloon *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < BALLOON_ROOMS; i++)
+		balloon_call(b, balloon_room(b, i)->awake);
+	balloon_config_changed(b->vdev);
 }
 
 /*
@@ -237,12 +296,23 @@ static int balloon_pm_notify(struct notifier_block *nb, unsigned long action, vo
 	struct balloon *b = container_of(nb, struct balloon, pm_nb);
 	bool asleep = action == PM_SUSPEND_PREPARE || action == PM_HIBERNATION_PREPARE ||
 		      action == PM_RESTORE_PREPARE;
+	const struct balloon_room *room;
 	unsigned int i;
+	int err;
 
-	for (i = 0; i < BALLOON_ROOMS; i++)
-		balloon_call(b, asleep ? balloon_room(b, i)->asleep : balloon_room(b, i)->awake);
-	if (!asleep)
-		balloon_config_changed(b->vdev);
+	if (!asleep) {
+		balloon_wake(b);
+		return NOTIFY_OK;
+	}
+	for (i = 0; i < BALLOON_ROOMS; i++) {
+		room = balloon_room(b, i);
+		err = room->asleep ? room->asleep(b) : 0;
+		if (err) {
+			/* mm asks those to wake up that it asked before, which are not we. */
+			balloon_wake(b);
+			return notifier_from_errno(err);
+		}
+	}
 	return NOTIFY_OK;
 }
 
@@ -264,11 +334,21 @@ static int balloon_probe(struct virtio_device *vdev)
 	b->vdev = vdev;
 	vdev->priv = b;
 	init_waitqueue_head(&b->acked);
+	mutex_init(&b->life_lock);
 	mutex_init(&b->gone_lock);
 	spin_lock_init(&b->state_lock);
+	ratelimit_state_init(&b->said, BALLOON_SAID_INTERVAL, BALLOON_SAID_BURST);
 
-	/* Unbound, since some of it keeps a CPU busy for long. */
-	b->wq = alloc_workqueue("virtio-balloon-%s", WQ_FREEZABLE | WQ_UNBOUND, 0,
+	b->capture = is_kdump_kernel();
+	if (b->capture)
+		dev_info(&vdev->dev,
+			 "this is the capture kernel of a crash: nothing is inflated or hinted\n");
+
+	/*
+	 * Unbound, since some of it keeps a CPU busy for long. With a thread of its own,
+	 * since a guest that is short of memory, which this gives back, can start no other.
+	 */
+	b->wq = alloc_workqueue("virtio-balloon-%s", WQ_FREEZABLE | WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
 				dev_name(&vdev->dev));
 	if (!b->wq) {
 		err = -ENOMEM;
@@ -299,7 +379,7 @@ static int balloon_probe(struct virtio_device *vdev)
 	return 0;
 
 err_pm:
-	device_set_wakeup_capable(&vdev->dev, false);
+	device_init_wakeup(&vdev->dev, false);
 	unregister_pm_notifier(&b->pm_nb);
 err_reboot:
 	unregister_reboot_notifier(&b->reboot_nb);
@@ -317,7 +397,8 @@ static void balloon_remove(struct virtio_device *vdev)
 	struct balloon *b = vdev->priv;
 
 	balloon_down(b);
-	device_set_wakeup_capable(&vdev->dev, false);
+	/* With what the administrator may have enabled, or the core would lose sight of it. */
+	device_init_wakeup(&vdev->dev, false);
 	unregister_pm_notifier(&b->pm_nb);
 	unregister_reboot_notifier(&b->reboot_nb);
 	balloon_teardown(b);

@@ -5,7 +5,12 @@
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <linux/pagemap.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/vmstat.h>
 
 #include "balloon.h"
 #include "pack.h"
@@ -41,13 +46,30 @@ struct balloon_run {
 #define BALLOON_RUN_NONE	{ .zone = -1 }
 
 /*
- * The guest's total follows the balloon, except where pages may be taken back
- * at any time. One adjustment a run: each may recompute the zones' reserves.
+ * By 7.3 an adjustment recomputes the zones' reserves, and takes no lock for that: of two
+ * at a time, the one that read the older counts may be the last to write.
  */
+static DEFINE_MUTEX(balloon_account_lock);
+
+/*
+ * The guest's total follows the balloon, except where pages may be taken back at any
+ * time. @nr pages of the zone of @page return to the guest, or leave it if negative.
+ */
+static void balloon_account(struct balloon *b, struct page *page, long nr)
+{
+	atomic_long_sub(nr, &b->size.on_node[page_to_nid(page)]);
+	if (virtio_has_feature(b->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
+		return;
+	mutex_lock(&balloon_account_lock);
+	adjust_managed_page_count(page, nr);
+	mutex_unlock(&balloon_account_lock);
+}
+
+/* One adjustment for all pages of a run, since an adjustment is expensive. */
 static void balloon_run_account(struct balloon *b, const struct balloon_run *run)
 {
-	if (run->nr && !virtio_has_feature(b->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
-		adjust_managed_page_count(run->first, run->nr);
+	if (run->nr)
+		balloon_account(b, run->first, run->nr);
 }
 
 /* The page leaves the guest, with @sign -1, or is the guest's again, with 1. */
@@ -69,37 +91,87 @@ static unsigned int balloon_page_name(struct balloon *b, struct page *page, __vi
 				 pfns);
 }
 
-/* With size->lock held and the batch's buffer not in flight. */
+/* Gives a batch to the host, whose buffer is not in flight. */
 static int balloon_batch_give(struct balloon *b, enum balloon_queue queue,
 			      struct balloon_batch *batch)
 {
 	struct scatterlist sg;
 
+	lockdep_assert_held(&b->size.lock);
 	sg_init_one(&sg, batch->pfns, batch->nr_pfns * sizeof(batch->pfns[0]));
 	return balloon_host_give(b, queue, &sg, &batch->buffer);
 }
 
-/* With size->lock held: waits until the host is done with a batch that it was given. */
+/* Waits until the host is done with a batch that it was given, if it was. */
 static int balloon_batch_await(struct balloon *b, enum balloon_queue queue,
 			       struct balloon_batch *batch)
 {
-	int err = balloon_host_wait(b, queue, &batch->buffer);
+	int err;
 
+	lockdep_assert_held(&b->size.lock);
+	err = balloon_host_wait(b, queue, &batch->buffer);
 	/* If the device died, it was reset, and the host has nothing any more. */
 	batch->buffer.in_flight = false;
 	return err;
 }
 
-/* With size->lock held: as balloon_batch_give(), and no error leaves a device that lives. */
+/*
+ * As balloon_batch_give(). A queue that takes no buffer although it has room is broken, so
+ * the device is reset then: after an error other than -ENOSPC the host has nothing.
+ */
 static int balloon_batch_send(struct balloon *b, enum balloon_queue queue,
 			      struct balloon_batch *batch)
 {
 	int err = balloon_batch_give(b, queue, batch);
 
-	/* A queue that takes no buffer is broken: have the device reset. */
-	if (err)
-		balloon_host_gone(b);
+	if (err && err != -ENOSPC)
+		balloon_host_abandon(b, "a queue takes no buffer");
 	return err;
+}
+
+/*
+ * The node with the most free memory: if pages are taken from there, no node runs short
+ * while another has plenty.
+ */
+static int balloon_freest_node(void)
+{
+	int node, freest = numa_mem_id();
+	unsigned long most = 0;
+
+	if (num_node_state(N_MEMORY) == 1)
+		return freest;
+
+	for_each_node_state(node, N_MEMORY) {
+		struct zone *zones = NODE_DATA(node)->node_zones;
+		unsigned long nr = 0;
+		unsigned int i;
+
+		for (i = 0; i < MAX_NR_ZONES; i++)
+			nr += zone_page_state(&zones[i], NR_FREE_PAGES);
+		if (nr > most) {
+			most = nr;
+			freest = node;
+		}
+	}
+	return freest;
+}
+
+/*
+ * Gets up to @nr pages from the guest, and returns how many. Bulk allocation may return a
+ * single page where a zone is near its watermark, so this goes on until there is no more:
+ * each buffer that is not full costs the host and the guest as much as a full one.
+ */
+static unsigned int balloon_pages_get(struct balloon *b, struct page **pages, unsigned int nr)
+{
+	unsigned int got = 0, before;
+
+	do {
+		before = got;
+		/* Returns how many there are in all, with those of the rounds before. */
+		got = alloc_pages_bulk_node(BALLOON_GFP, balloon_freest_node(), nr, pages);
+		cond_resched();
+	} while (got < nr && got > before && balloon_running(b));
+	return got;
 }
 
 /* Takes up to @max pages from the guest; those that no page number can name stay. */
@@ -109,7 +181,7 @@ static void balloon_batch_fill(struct balloon *b, struct balloon_batch *batch, u
 	struct balloon_run run = BALLOON_RUN_NONE;
 	unsigned int i, nr, kept = 0, n = 0;
 
-	nr = alloc_pages_bulk(BALLOON_GFP, min_t(unsigned long, max, BALLOON_BATCH_PAGES), fresh);
+	nr = balloon_pages_get(b, fresh, min_t(unsigned long, max, BALLOON_BATCH_PAGES));
 	for (i = 0; i < nr; i++) {
 		struct page *page = fresh[i];
 
@@ -129,23 +201,31 @@ static void balloon_batch_fill(struct balloon *b, struct balloon_batch *batch, u
 	batch->nr_pfns = n;
 }
 
-/* With size->lock held: takes up to @max pages off the balloon's list. */
+/*
+ * Takes up to @max pages off the balloon's list, where the batch is empty. They are the
+ * host's until it is told, see balloon_deflating_send(). They never go back on the list: before
+ * 7.3 mm demands that nobody has locked a page that joins it, and compaction may just be
+ * looking at one that has been there.
+ */
 static void balloon_batch_take(struct balloon *b, struct balloon_batch *batch, unsigned long max)
 {
 	struct page *page;
 	unsigned int n = 0;
 
+	lockdep_assert_held(&b->size.lock);
+	if (batch->nr)
+		return;
 	batch->nr = balloon_page_list_dequeue(&b->size.info, &batch->pages,
 					      min_t(unsigned long, max, BALLOON_BATCH_PAGES));
-	b->size.nr_pages -= batch->nr;
 	list_for_each_entry(page, &batch->pages, lru)
 		n += balloon_page_name(b, page, &batch->pfns[n]);
 	batch->nr_pfns = n;
 }
 
-/* With size->lock held: the pages, if any, join the balloon. */
+/* The pages, if any, join the balloon. */
 static void balloon_batch_enlist(struct balloon *b, struct balloon_batch *batch)
 {
+	lockdep_assert_held(&b->size.lock);
 	if (!batch->nr)
 		return;
 	b->size.nr_pages += balloon_page_list_enqueue(&b->size.info, &batch->pages);
@@ -174,8 +254,8 @@ static void balloon_batch_free(struct balloon *b, struct balloon_batch *batch)
 }
 
 /*
- * With size->lock held: the batch that is on its way to the host, if any, joins the balloon, and
- * @next, if not NULL, is on its way. On failure @next is not the host's.
+ * The batch that is on its way to the host, if any, joins the balloon, and @next, if not
+ * NULL, is on its way. On failure @next is not the host's.
  *
  * Only once the last is back: QEMU does nothing else as long as it finds a buffer on the queue,
  * and would not even take a report. Before anything else, so that it need not wait for us.
@@ -195,14 +275,46 @@ static int balloon_inflating_complete(struct balloon *b, struct balloon_batch *n
 	return err;
 }
 
-/* Likewise: the batch that is on its way back, if any, is the guest's again in any case. */
+/* Waits until what balloon_pages_relieve() had to leave to the host is back, and frees it. */
+static void balloon_relief_await(struct balloon *b)
+{
+	struct balloon_size *size = &b->size;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(size->relief); i++) {
+		balloon_batch_await(b, BALLOON_QUEUE_DEFLATE, size->relief[i]);
+		balloon_batch_free(b, size->relief[i]);
+	}
+}
+
+/*
+ * Tells the host that the pages of a batch leave the balloon. A short queue may be full of an
+ * OOM's buffers, which then have to come back first. On failure the pages are still counted.
+ */
+static int balloon_deflating_send(struct balloon *b, struct balloon_batch *batch)
+{
+	int err = balloon_batch_send(b, BALLOON_QUEUE_DEFLATE, batch);
+
+	if (err == -ENOSPC) {
+		balloon_relief_await(b);
+		err = balloon_batch_send(b, BALLOON_QUEUE_DEFLATE, batch);
+	}
+	if (!err)
+		b->size.nr_pages -= batch->nr;
+	return err;
+}
+
+/*
+ * The batch that is on its way back, if any, is the guest's again in any case, and @next, if
+ * not NULL, is on its way. On failure @next is not on its way.
+ */
 static int balloon_deflating_complete(struct balloon *b, struct balloon_batch *next)
 {
 	struct balloon_batch *batch = b->size.deflating;
 	int err = balloon_batch_await(b, BALLOON_QUEUE_DEFLATE, batch);
 
 	if (next && !err)
-		err = balloon_batch_send(b, BALLOON_QUEUE_DEFLATE, next);
+		err = balloon_deflating_send(b, next);
 	balloon_batch_free(b, batch);
 	return err;
 }
@@ -271,12 +383,13 @@ int balloon_pages_deflate(struct balloon *b, unsigned long max)
 	if (!nr)
 		goto out_unlock;
 	err = balloon_deflating_complete(b, batch);
-	if (!err)
+	if (!err) {
 		swap(size->taking, size->deflating);
-	else if (b->gone)
+	} else if (b->gone) {
+		size->nr_pages -= nr;
 		balloon_batch_free(b, batch);
-	else
-		balloon_batch_enlist(b, batch);
+	}
+	/* Otherwise the pages wait in the batch for the next attempt. */
 
 out_unlock:
 	mutex_unlock(&size->lock);
@@ -303,12 +416,13 @@ int balloon_pages_complete(struct balloon *b)
 	return inflating ?: deflating;
 }
 
-/* With size->lock held: whether a relief batch may be used, by the time of @end. */
+/* Whether a relief batch may be used, by the time of @end. */
 static bool balloon_relief_settled(struct balloon *b, struct balloon_batch *batch,
 				   unsigned long end)
 {
 	long left = end - jiffies;
 
+	lockdep_assert_held(&b->size.lock);
 	if (balloon_host_wait_for(b, BALLOON_QUEUE_DEFLATE, &batch->buffer, max(left, 0L)))
 		return false;
 	balloon_batch_free(b, batch);
@@ -340,26 +454,62 @@ bool balloon_pages_settle(struct balloon *b, bool reset)
 	return settled;
 }
 
+/* How many pages of the guest that are not in its hands are on @nodes; NULL for any. */
+static unsigned long balloon_pages_on(struct balloon *b, const nodemask_t *nodes)
+{
+	unsigned long nr = 0;
+	int node;
+
+	if (!nodes)
+		return READ_ONCE(b->size.nr_pages);
+	for_each_node_mask(node, *nodes)
+		nr += max(atomic_long_read(&b->size.on_node[node]), 0L);
+	return nr;
+}
+
+static unsigned int balloon_batch_on(const struct balloon_batch *batch, const nodemask_t *nodes)
+{
+	struct page *page;
+	unsigned int nr = 0;
+
+	if (!nodes)
+		return batch->nr;
+	list_for_each_entry(page, &batch->pages, lru)
+		nr += node_isset(page_to_nid(page), *nodes);
+	return nr;
+}
+
 /**
  * balloon_pages_relieve - take pages back at once, for a guest out of memory
  * @b: the balloon
- * @max: at most so many pages of the guest
+ * @share: give back one part in so many of what helps, but not less than a batch
+ * @nodes: pages of these nodes help; NULL if all do
+ *
+ * Pages come back in the reverse of the order in which they were taken, whatever their
+ * node: as many in all as it takes where the balloon is spread evenly over the nodes.
  *
  * Sleeps, but for a limited time, as it runs under the system's OOM lock. If the
  * host insists on acknowledging first and does not in time, the pages come back
  * with balloon_pages_settle().
  *
- * Return: pages of the guest that are free now.
+ * Return: pages of the guest that are free now and help.
  */
-unsigned long balloon_pages_relieve(struct balloon *b, unsigned long max)
+unsigned long balloon_pages_relieve(struct balloon *b, unsigned int share,
+				    const nodemask_t *nodes)
 {
 	bool must_tell = virtio_has_feature(b->vdev, VIRTIO_BALLOON_F_MUST_TELL_HOST);
 	struct balloon_size *size = &b->size;
 	/* Not where the host's answer takes longer than a full buffer. */
 	unsigned long step = must_tell ? BALLOON_BATCH_PAGES : BALLOON_RELIEF_FIRST;
 	unsigned long end = jiffies + BALLOON_RELIEF_WAIT;
-	unsigned long freed = 0;
+	unsigned long left, wanted, helped = 0;
 	unsigned int i;
+
+	wanted = balloon_pages_on(b, nodes);
+	if (!wanted)
+		return 0;
+	wanted = max_t(unsigned long, BALLOON_BATCH_PAGES, wanted / share);
+	left = nodes ? wanted * num_node_state(N_MEMORY) : wanted;
 
 	while (!mutex_trylock(&size->lock)) {
 		if (time_after(jiffies, end))
@@ -367,37 +517,41 @@ unsigned long balloon_pages_relieve(struct balloon *b, unsigned long max)
 		usleep_range(500, 1000);
 	}
 
-	for (i = 0; freed < max; i++) {
+	for (i = 0; helped < wanted && left; i++) {
 		struct balloon_batch *batch = size->relief[i % ARRAY_SIZE(size->relief)];
-		unsigned int nr;
 
 		if (!balloon_relief_settled(b, batch, end))
 			break;
-		balloon_batch_take(b, batch, min(max - freed, step));
-		step = BALLOON_BATCH_PAGES;
-		nr = batch->nr;
-		if (!nr)
+		if (size->taking->nr || !balloon_host_room(b, BALLOON_QUEUE_DEFLATE))
 			break;
+		balloon_batch_take(b, batch, min(left, step));
+		step = BALLOON_BATCH_PAGES;
+		if (!batch->nr)
+			break;
+		left -= batch->nr;
 		if (balloon_batch_give(b, BALLOON_QUEUE_DEFLATE, batch)) {
-			balloon_batch_enlist(b, batch);
+			/* The work item sees what is wrong, and gives them back. */
+			swap(size->taking, size->relief[i % ARRAY_SIZE(size->relief)]);
 			break;
 		}
-		/* Otherwise they are free now; only their numbers stay until read. */
+		size->nr_pages -= batch->nr;
+		/* Otherwise the pages are free now, and the host only has to read their numbers. */
 		if (must_tell && !balloon_relief_settled(b, batch, end))
 			break;
+		helped += balloon_batch_on(batch, nodes);
 		balloon_batch_free(b, batch);
-		freed += nr;
 	}
 	mutex_unlock(&size->lock);
 
-	return freed;
+	return helped;
 }
 
-/* With size->lock held: tells the host about a single page. */
+/* Tells the host about a single page. */
 static int balloon_move_tell(struct balloon *b, enum balloon_queue queue, struct page *page)
 {
 	struct balloon_batch *batch = b->size.moving;
 
+	lockdep_assert_held(&b->size.lock);
 	/* The page itself is on a list of mm's. */
 	batch->nr_pfns = balloon_page_name(b, page, batch->pfns);
 	return balloon_batch_send(b, queue, batch) ?: balloon_batch_await(b, queue, batch);
@@ -426,21 +580,25 @@ int balloon_pages_migrate(struct balloon_dev_info *info, struct page *newpage,
 
 	if (!balloon_running(b) || !balloon_pack_addressable(page_to_pfn(newpage), PAGE_SHIFT))
 		goto out_unlock;
+	/* Once the host has the new page it must hear of the old one, too. */
+	if (!balloon_host_room(b, BALLOON_QUEUE_DEFLATE))
+		goto out_unlock;
 	if (balloon_move_tell(b, BALLOON_QUEUE_INFLATE, newpage))
 		goto out_unlock;
 
 	/* If the device dies now, it is reset, and @page is free to go all the same. */
 	balloon_move_tell(b, BALLOON_QUEUE_DEFLATE, page);
-	if (!virtio_has_feature(b->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM) &&
-	    page_zone(page) != page_zone(newpage)) {
-		adjust_managed_page_count(page, 1);
-		adjust_managed_page_count(newpage, -1);
+	if (page_zone(page) != page_zone(newpage)) {
+		balloon_account(b, page, 1);
+		balloon_account(b, newpage, -1);
 	}
-	balloon_compat_page_moved(info, newpage, page);
 	err = 0;
 
 out_unlock:
 	mutex_unlock(&b->size.lock);
+	/* Last of all: once the page can be had, the balloon may be emptied and freed. */
+	if (!err)
+		balloon_compat_page_moved(info, newpage, page);
 	return err;
 }
 
@@ -460,7 +618,9 @@ void balloon_pages_reclaim(struct balloon *b)
 	while (size->nr_pages) {
 		balloon_batch_take(b, batch, size->nr_pages);
 		if (batch->nr) {
+			size->nr_pages -= batch->nr;
 			balloon_batch_free(b, batch);
+			cond_resched();
 			continue;
 		}
 		mutex_unlock(&size->lock);

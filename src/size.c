@@ -13,6 +13,7 @@
 #include <linux/vmstat.h>
 
 #include "balloon.h"
+#include "time.h"
 
 /*
  * How long the work item runs at a time, in jiffies. It ends in between, since
@@ -55,6 +56,9 @@ static unsigned long balloon_size_target(struct balloon *b)
 {
 	u32 pfns;
 
+	/* The guest's memory is being saved by a kernel that has little of its own. */
+	if (b->capture)
+		return 0;
 	virtio_cread_le(b->vdev, struct virtio_balloon_config, num_pages, &pfns);
 	/* Up, or a target between two pages would never be reached. */
 	return DIV_ROUND_UP((u64)pfns, BALLOON_PFNS_PER_PAGE);
@@ -72,10 +76,17 @@ static void balloon_size_write_actual(struct balloon *b)
 	mutex_unlock(&b->size.lock);
 }
 
-/* The host wants another size. */
-static void balloon_size_retarget(struct balloon_size *size, unsigned long target)
+/*
+ * The host wants another size; @given is what it has. As long as that is still more than
+ * the guest can give, a change is no reason to try harder, or to say so again.
+ */
+static void balloon_size_retarget(struct balloon_size *size, unsigned long target,
+				  unsigned long given)
 {
 	size->target = target;
+	if (size->stuck && target > given)
+		return;
+	size->stuck = false;
 	size->backoff = 0;
 	size->short_of = false;
 }
@@ -85,8 +96,8 @@ static void balloon_size_reached(struct balloon *b)
 	struct balloon_size *size = &b->size;
 
 	if (size->short_of)
-		dev_info(&b->vdev->dev, "balloon reached %lu MiB after all\n",
-			 size->nr_pages >> (20 - PAGE_SHIFT));
+		balloon_say(b, KERN_INFO, "balloon reached %lu MiB after all\n",
+			    size->nr_pages >> (20 - PAGE_SHIFT));
 	size->short_of = false;
 }
 
@@ -98,8 +109,8 @@ static void balloon_size_short(struct balloon *b, const char *why)
 	if (size->short_of)
 		return;
 	size->short_of = true;
-	dev_info(&b->vdev->dev, "%s: balloon at %lu of %lu MiB, trying less often\n", why,
-		 size->nr_pages >> (20 - PAGE_SHIFT), size->target >> (20 - PAGE_SHIFT));
+	balloon_say(b, KERN_INFO, "%s: balloon at %lu of %lu MiB, trying less often\n", why,
+		    size->nr_pages >> (20 - PAGE_SHIFT), size->target >> (20 - PAGE_SHIFT));
 }
 
 /* Whether the administrator wants no more taken. */
@@ -116,6 +127,7 @@ static void balloon_size_back_off(struct balloon *b)
 {
 	struct balloon_size *size = &b->size;
 
+	size->stuck = true;
 	size->backoff = clamp_t(unsigned long, 2 * size->backoff,
 				BALLOON_BACKOFF_MIN, BALLOON_BACKOFF_MAX);
 	if (size->backoff >= BALLOON_BACKOFF_TELL)
@@ -128,18 +140,21 @@ static void balloon_size_back_off(struct balloon *b)
 static unsigned long balloon_size_pause(struct balloon_size *size)
 {
 	unsigned long hold = READ_ONCE(size->hold_until);
+	unsigned long now = jiffies;
+	unsigned long left;
 
-	if (hold && time_before(jiffies, hold)) {
+	left = hold ? balloon_time_left(hold, BALLOON_OOM_PAUSE, now) : 0;
+	if (left) {
 		size->pace = BALLOON_OOM_PACE;
-		return hold - jiffies;
+		return left;
 	}
-	/* Over: forget it, before jiffies have wrapped. */
 	cmpxchg(&size->hold_until, hold, 0);
-	if (!size->backoff || time_after_eq(jiffies, size->retry))
+	left = size->backoff ? balloon_time_left(size->retry, size->backoff, now) : 0;
+	if (!left)
 		return 0;
 	if (global_zone_page_state(NR_FREE_PAGES) > size->free_then + BALLOON_BATCH_PAGES)
 		return 0;
-	return min_t(unsigned long, size->retry - jiffies, BALLOON_BACKOFF_POLL);
+	return min_t(unsigned long, left, BALLOON_BACKOFF_POLL);
 }
 
 /* The time in jiffies until the next step is worth it. */
@@ -153,11 +168,13 @@ static long balloon_size_grow(struct balloon *b, unsigned long nr)
 	if (pause)
 		return pause;
 	if (balloon_size_at_floor()) {
+		size->stuck = true;
 		balloon_size_short(b, "the guest is at min_guest_free");
 		return BALLOON_BACKOFF_POLL;
 	}
 	given = balloon_pages_inflate(b, nr);
 	if (given > 0) {
+		size->stuck = false;
 		size->backoff = 0;
 		size->pace = size->pace * 7 / 8;
 		return size->pace;
@@ -190,12 +207,11 @@ static long balloon_size_step(struct balloon *b)
 
 	/* No value from the configuration of a dead device is believed. */
 	target = gone ? 0 : balloon_size_target(b);
-	if (target != size->target)
-		balloon_size_retarget(size, target);
-
 	if (!balloon_pages_settle(b, gone))
 		return BALLOON_BACKOFF_POLL;
 	given = size->nr_pages + size->inflating->nr;
+	if (target != size->target)
+		balloon_size_retarget(size, target, given);
 	if (target > given)
 		return balloon_size_grow(b, target - given);
 	if (target < given)
@@ -251,6 +267,7 @@ static int balloon_size_setup(struct balloon *b)
 		return err;
 	size->info.migratepage = balloon_pages_migrate;
 
+	size->on_node = kcalloc(nr_node_ids, sizeof(*size->on_node), GFP_KERNEL);
 	size->filling = balloon_batch_alloc();
 	size->inflating = balloon_batch_alloc();
 	size->taking = balloon_batch_alloc();
@@ -258,7 +275,7 @@ static int balloon_size_setup(struct balloon *b)
 	size->relief[0] = balloon_batch_alloc();
 	size->relief[1] = balloon_batch_alloc();
 	size->moving = balloon_batch_alloc();
-	if (!size->filling || !size->inflating || !size->taking || !size->deflating ||
+	if (!size->on_node || !size->filling || !size->inflating || !size->taking || !size->deflating ||
 	    !size->relief[0] || !size->relief[1] || !size->moving)
 		return -ENOMEM;
 	return 0;
@@ -270,7 +287,7 @@ static int balloon_size_setup(struct balloon *b)
  */
 static void balloon_size_start(struct balloon *b)
 {
-	balloon_size_retarget(&b->size, 0);
+	balloon_size_retarget(&b->size, 0, 0);
 	balloon_size_changed(b);
 }
 
@@ -286,6 +303,7 @@ static void balloon_size_empty(struct balloon *b)
 	while (b->size.nr_pages && !balloon_host_gone(b)) {
 		if (balloon_pages_deflate(b, b->size.nr_pages) <= 0)
 			msleep(20);
+		cond_resched();
 	}
 	balloon_pages_complete(b);
 	balloon_size_write_actual(b);
@@ -302,6 +320,7 @@ static void balloon_size_teardown(struct balloon *b)
 	kfree(size->taking);
 	kfree(size->inflating);
 	kfree(size->filling);
+	kfree(size->on_node);
 	balloon_compat_info_exit(&size->info);
 	mutex_destroy(&size->lock);
 }
@@ -317,27 +336,26 @@ const struct balloon_room balloon_size_room = {
 	.teardown = balloon_size_teardown,
 };
 
-/*
- * Whether the whole machine is short of memory. An OOM that only a cpuset's
- * nodes have is not helped by pages from elsewhere.
- */
-static bool balloon_oom_global(void)
+/* The nodes whose memory helps in this OOM; NULL if any does. A cpuset has only some. */
+static const nodemask_t *balloon_oom_nodes(void)
 {
-	return nodes_subset(node_states[N_MEMORY], cpuset_current_mems_allowed);
+	const nodemask_t *allowed = &cpuset_current_mems_allowed;
+
+	return nodes_subset(node_states[N_MEMORY], *allowed) ? NULL : allowed;
 }
 
 static int balloon_oom_notify(struct notifier_block *nb, unsigned long unused, void *freed)
 {
 	struct balloon *b = container_of(nb, struct balloon, size.oom_nb);
 	struct balloon_size *size = &b->size;
+	const nodemask_t *nodes = balloon_oom_nodes();
 	unsigned long nr;
 
-	if (!balloon_oom_global())
+	nr = balloon_pages_relieve(b, BALLOON_OOM_SHARE, nodes);
+	*(unsigned long *)freed += nr;
+	/* Of what only some nodes want, the balloon may have nothing. */
+	if (nodes && !nr)
 		return NOTIFY_OK;
-
-	nr = max_t(unsigned long, BALLOON_BATCH_PAGES,
-		   READ_ONCE(size->nr_pages) / BALLOON_OOM_SHARE);
-	*(unsigned long *)freed += balloon_pages_relieve(b, nr);
 
 	/* 0 says that there is no pause. */
 	WRITE_ONCE(size->hold_until, (jiffies + BALLOON_OOM_PAUSE) | 1);

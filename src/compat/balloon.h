@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/page_reporting.h>
+#include <linux/rcupdate.h>
 #include <linux/shrinker.h>
 
 #include "facts.h"
@@ -28,6 +29,9 @@
 /*
  * mm has the new page join the balloon and lets go of the old one when the
  * driver's callback succeeded, by 7.3. Earlier the callback does both.
+ *
+ * As soon as the page is on the list, the balloon may be emptied and freed, and the
+ * module unloaded: balloon_compat_info_exit() waits for who is still in here.
  */
 static inline void balloon_compat_page_moved(struct balloon_dev_info *info,
 					     struct page *newpage, struct page *page)
@@ -35,6 +39,7 @@ static inline void balloon_compat_page_moved(struct balloon_dev_info *info,
 #if defined(BALLOON_COMPAT_MIGRATION) && defined(BALLOON_HAVE_BALLOON_PAGE_INSERT)
 	unsigned long flags;
 
+	rcu_read_lock();
 	get_page(newpage);
 	spin_lock_irqsave(&info->pages_lock, flags);
 	balloon_page_insert(info, newpage);
@@ -47,6 +52,7 @@ static inline void balloon_compat_page_moved(struct balloon_dev_info *info,
 	balloon_page_delete(page);
 #endif
 	put_page(page);
+	rcu_read_unlock();
 #endif
 }
 
@@ -63,20 +69,26 @@ static inline int balloon_compat_info_init(struct balloon_dev_info *info)
 
 static inline void balloon_compat_info_exit(struct balloon_dev_info *info)
 {
+	synchronize_rcu();
 }
 #endif
 
-/* Pages are allocated one by one before 5.13, and with another name before 6.14. */
-#ifndef BALLOON_HAVE_ALLOC_PAGES_BULK
-#ifdef BALLOON_HAVE_ALLOC_PAGES_BULK_ARRAY
-#define alloc_pages_bulk(gfp, nr, array) alloc_pages_bulk_array(gfp, nr, array)
+/*
+ * Before 5.14 pages are allocated one by one, and before 6.14 in bulk with another name. All
+ * keep the pages that the array begins with, and return how many it then has.
+ */
+#ifndef BALLOON_HAVE_ALLOC_PAGES_BULK_NODE
+#ifdef BALLOON_HAVE_ALLOC_PAGES_BULK_ARRAY_NODE
+#define alloc_pages_bulk_node(gfp, nid, nr, array) alloc_pages_bulk_array_node(gfp, nid, nr, array)
 #else
-static inline unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long nr, struct page **array)
+static inline unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned long nr,
+						  struct page **array)
 {
 	unsigned long n;
 
 	for (n = 0; n < nr; n++) {
-		array[n] = alloc_page(gfp);
+		if (!array[n])
+			array[n] = alloc_pages_node(nid, gfp, 0);
 		if (!array[n])
 			break;
 	}

@@ -63,6 +63,7 @@ void balloon_compat_info_exit(struct balloon_dev_info *info)
 {
 	struct vfsmount *mount;
 
+	synchronize_rcu();
 	if (!info->inode)
 		return;
 	mount = info->inode->i_private;

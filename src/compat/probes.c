@@ -113,20 +113,20 @@ static inline void *probe_reset_prepare(struct virtio_driver *driver)
 }
 
 /*
- * Pages are allocated in bulk, from 5.13 ("mm/page_alloc: add an array-based
- * interface to the bulk page allocator"), ...
+ * Pages of a node are allocated in bulk, from 5.14 ("mm/page_alloc: add an
+ * alloc_pages_bulk_array_node() helper"), ...
  */
-#line 1 "HAVE_ALLOC_PAGES_BULK_ARRAY"
+#line 1 "HAVE_ALLOC_PAGES_BULK_ARRAY_NODE"
 static inline unsigned long probe_bulk_array(struct page **pages)
 {
-	return alloc_pages_bulk_array(GFP_KERNEL, 1, pages);
+	return alloc_pages_bulk_array_node(GFP_KERNEL, 0, 1, pages);
 }
 
 /* ... and with this name, from 6.14 ("mm: alloc_pages_bulk: rename API"). */
-#line 1 "HAVE_ALLOC_PAGES_BULK"
+#line 1 "HAVE_ALLOC_PAGES_BULK_NODE"
 static inline unsigned long probe_bulk(struct page **pages)
 {
-	return alloc_pages_bulk(GFP_KERNEL, 1, pages);
+	return alloc_pages_bulk_node(GFP_KERNEL, 0, 1, pages);
 }
 
 /*
