@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/kthread.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/virtio_ids.h>
@@ -890,7 +891,7 @@ bool fake_balloon_bound(struct fake_balloon *fake)
  * fake_balloon_unplug - take the device off the bus
  * @fake: the device
  *
- * Sleeps, until the driver has let go of it.
+ * Sleeps, until the driver has let go of it. Nobody may refer to it afterwards.
  */
 void fake_balloon_unplug(struct fake_balloon *fake)
 {
@@ -900,9 +901,65 @@ void fake_balloon_unplug(struct fake_balloon *fake)
 	if (fake->vanished)
 		virtio_break_device(&fake->vdev);
 	unregister_virtio_device(&fake->vdev);
-	wait_for_completion(&fake->released);
-	reinit_completion(&fake->released);
 	fake->plugged = false;
+	if (wait_for_completion_timeout(&fake->released, FAKE_PATIENCE)) {
+		reinit_completion(&fake->released);
+		return;
+	}
+	fake->leaked = true;
+	fake_breach(fake, "the device was taken off the bus, and is still referred to");
+}
+
+static int fake_act(void *data)
+{
+	struct fake_act *act = data;
+
+	act->act(act->fake);
+	complete(&act->ended);
+	return 0;
+}
+
+/**
+ * fake_balloon_start - begin something that might never end
+ * @fake: the device; FAKE_ACTS at a time
+ * @act: what to do, in a thread of its own
+ *
+ * Sleeps. To be followed by fake_balloon_ended().
+ */
+void fake_balloon_start(struct fake_balloon *fake, void (*act)(struct fake_balloon *fake))
+{
+	struct fake_act *new = &fake->acts[fake->nr_acts++];
+
+	new->fake = fake;
+	new->act = act;
+	init_completion(&new->ended);
+	/* Without a thread it is done here, and a watchdog has to notice if it does not end. */
+	if (IS_ERR(kthread_run(fake_act, new, "fake-balloon")))
+		fake_act(new);
+}
+
+/**
+ * fake_balloon_ended - wait until all that was started has ended
+ * @fake: the device; if it takes too long, it is reset behind the driver's back, so that
+ *	  the suite can go on
+ *
+ * Sleeps.
+ *
+ * Return: whether it ended in time by itself.
+ */
+bool fake_balloon_ended(struct fake_balloon *fake)
+{
+	unsigned int i, late = 0;
+
+	for (i = 0; i < fake->nr_acts; i++) {
+		if (wait_for_completion_timeout(&fake->acts[i].ended, FAKE_PATIENCE))
+			continue;
+		late++;
+		fake_balloon_forget(fake);
+		wait_for_completion(&fake->acts[i].ended);
+	}
+	fake->nr_acts = 0;
+	return !late;
 }
 
 /* Returns how many breaches of the specification it saw; the log says which. */
@@ -914,6 +971,8 @@ static unsigned int fake_destroy(struct fake_balloon *fake)
 	destroy_workqueue(fake->wq);
 	irq_work_sync(&fake->irq);
 	breaches = fake->breaches;
+	if (fake->leaked)
+		return breaches;
 	xa_destroy(&fake->owned);
 	root_device_unregister(fake->root);
 	kfree(fake);

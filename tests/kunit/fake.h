@@ -90,6 +90,21 @@ enum fake_step {
 };
 
 /**
+ * struct fake_act - something that is done in a thread of its own, since it may not end
+ * @fake: the device
+ * @act: what is done
+ * @ended: completed at the end of it
+ */
+struct fake_act {
+	struct fake_balloon *fake;
+	void (*act)(struct fake_balloon *fake);
+	struct completion ended;
+};
+
+/* As many at a time. */
+#define FAKE_ACTS	2
+
+/**
  * struct fake_balloon - the device
  * @vdev: on the bus
  * @root: parent of @vdev
@@ -127,6 +142,9 @@ enum fake_step {
  * @changed: woken by everything the driver does
  * @released: nobody refers to @vdev any more
  * @plugged: it is on the bus
+ * @leaked: it was taken off the bus, and somebody still refers to it
+ * @acts: what fake_balloon_start() has begun
+ * @nr_acts: how many of them
  */
 struct fake_balloon {
 	struct virtio_device vdev;
@@ -167,11 +185,16 @@ struct fake_balloon {
 	wait_queue_head_t changed;
 	struct completion released;
 	bool plugged;
+	bool leaked;
+	struct fake_act acts[FAKE_ACTS];
+	unsigned int nr_acts;
 };
 
 int fake_balloon_init(struct kunit *test, u64 features);
 int fake_balloon_plug(struct fake_balloon *fake);
 void fake_balloon_unplug(struct fake_balloon *fake);
+void fake_balloon_start(struct fake_balloon *fake, void (*act)(struct fake_balloon *fake));
+bool fake_balloon_ended(struct fake_balloon *fake);
 void fake_balloon_exit(struct kunit *test);
 bool fake_balloon_bound(struct fake_balloon *fake);
 

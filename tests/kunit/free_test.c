@@ -28,18 +28,6 @@ static unsigned long free_bytes(void)
 	return global_zone_page_state(NR_FREE_PAGES) << PAGE_SHIFT;
 }
 
-/* mm reports a page once. One that has been used is another. */
-static void use_free_memory(void)
-{
-	struct page *page, *next;
-	LIST_HEAD(blocks);
-
-	while ((page = alloc_pages(__GFP_NORETRY | __GFP_NOWARN, pageblock_order)))
-		list_add(&page->lru, &blocks);
-	list_for_each_entry_safe(page, next, &blocks, lru)
-		__free_pages(page, pageblock_order);
-}
-
 /* H1 H2 H5: a round begins with its id, goes on until nothing is left, and says so. */
 static void hint_round(struct kunit *test)
 {
@@ -170,10 +158,10 @@ static void report_free(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 
-	use_free_memory();
+	hog_use_free();
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	FAKE_EXPECT_SOON(test, fake, fake->reported > free_bytes() / 2);
-	use_free_memory();
+	hog_use_free();
 }
 
 /* V2: also through a queue that takes less at once than mm hands over. */
@@ -185,7 +173,7 @@ static void report_short_queue(struct kunit *test)
 	for (size = 1; size <= 8; size *= 8) {
 		fake->queues[FAKE_REPORT].size = size;
 		fake->reported = 0;
-		use_free_memory();
+		hog_use_free();
 		KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 		FAKE_EXPECT_SOON(test, fake, fake->reported > free_bytes() / 4);
 		fake_balloon_unplug(fake);
@@ -201,7 +189,7 @@ static void report_waits(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	fake->queues[FAKE_REPORT].hold = true;
-	use_free_memory();
+	hog_use_free();
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_REPORT, buffer));
 	msleep(2500);
@@ -221,7 +209,7 @@ static void report_dead(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	fake->queues[FAKE_REPORT].hold = true;
-	use_free_memory();
+	hog_use_free();
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_REPORT, buffer));
 	fake_balloon_forget(fake);

@@ -70,3 +70,19 @@ unsigned long hog_run_out(void)
 	hog_release();
 	return hog_others;
 }
+
+/**
+ * hog_use_free - use all free blocks for a moment
+ *
+ * Sleeps. mm reports a page once; one that has been used is another.
+ */
+void hog_use_free(void)
+{
+	struct page *page, *next;
+	LIST_HEAD(blocks);
+
+	while ((page = alloc_pages(__GFP_NORETRY | __GFP_NOWARN, pageblock_order)))
+		list_add(&page->lru, &blocks);
+	list_for_each_entry_safe(page, next, &blocks, lru)
+		__free_pages(page, pageblock_order);
+}

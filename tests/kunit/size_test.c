@@ -5,8 +5,10 @@
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
+#include <linux/vmstat.h>
 
 #include "fake.h"
+#include "file.h"
 #include "hog.h"
 #include "log.h"
 #include "suites.h"
@@ -216,6 +218,86 @@ static void size_slow_host(struct kunit *test)
 	FAKE_EXPECT_SOON(test, fake, reached(fake, 100));
 }
 
+/* Has the guest give up nothing more, whatever the host wants; or, with 0, all again. */
+static void size_floor(struct kunit *test, const char *mib)
+{
+	KUNIT_EXPECT_EQ(test, file_write(FILE_FLOOR, mib), 0);
+}
+
+/*
+ * D2: a host that wants now this, now that, and always more than the guest gives, hears that
+ * it does not get it from a log that says so once.
+ */
+static void size_said_once(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned int i;
+
+	log_watch("virtio_balloon virtio");
+	size_floor(test, "1000000");
+	for (i = 1; i <= 100; i++) {
+		fake_balloon_target(fake, SIZE + i);
+		usleep_range(10000, 12000);
+	}
+	FAKE_EXPECT_SOON(test, fake, log_count());
+	log_unwatch();
+	size_floor(test, "0");
+	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE + 100));
+	KUNIT_EXPECT_EQ(test, log_count(), 1U);
+}
+
+/* D2 D11: all that a host can make the driver say, it says a few times. */
+static void size_said_seldom(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned int i;
+
+	log_watch("virtio_balloon virtio");
+	for (i = 0; i < 50; i++) {
+		/* Out of reach, and within it after all. */
+		size_floor(test, "1000000");
+		fake_balloon_target(fake, 100 * i + 100);
+		usleep_range(10000, 12000);
+		size_floor(test, "0");
+		FAKE_EXPECT_SOON(test, fake, reached(fake, 100 * i + 100));
+	}
+	FAKE_EXPECT_SOON(test, fake, log_count());
+	log_unwatch();
+	KUNIT_EXPECT_LE(test, log_count(), 10U);
+}
+
+static unsigned long size_migrated(void)
+{
+	unsigned long events[NR_VM_EVENT_ITEMS];
+
+	all_vm_events(events);
+	return events[BALLOON_MIGRATE];
+}
+
+/* O5: a page is not moved where the host could not be told that the old one is the guest's. */
+static void size_move_short_queue(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned long moved, owned;
+
+	fake->features &= ~FAKE_F(MUST_TELL_HOST);
+	fake->hasty = true;
+	fake->queues[FAKE_DEFLATE].size = 2;
+	size_plug_oom(test, 8 * SIZE);
+	/* The OOM's two buffers fill the queue. */
+	fake_balloon_hold(fake, FAKE_DEFLATE, true);
+	KUNIT_EXPECT_GT(test, hog_run_out(), 0UL);
+	owned = fake->nr_owned;
+	moved = size_migrated();
+	KUNIT_EXPECT_EQ(test, file_write(FILE_COMPACT, "1"), 0);
+	KUNIT_EXPECT_EQ(test, size_migrated(), moved);
+	KUNIT_EXPECT_EQ(test, fake->nr_owned, owned);
+	/* With room on the queue they do move. */
+	fake_balloon_hold(fake, FAKE_DEFLATE, false);
+	FAKE_EXPECT_SOON(test, fake, !file_write(FILE_COMPACT, "1") && size_migrated() > moved);
+	FAKE_EXPECT_SOON(test, fake, reached(fake, 8 * SIZE));
+}
+
 /* D11: more than any guest has is wanted; the host hears of some of it at a time. */
 static void size_absurd_target(struct kunit *test)
 {
@@ -414,6 +496,9 @@ static struct kunit_case size_cases[] = {
 	KUNIT_CASE(size_inflate_waits),
 	KUNIT_CASE(size_overlap),
 	KUNIT_CASE(size_slow_host),
+	KUNIT_CASE(size_said_once),
+	KUNIT_CASE(size_said_seldom),
+	KUNIT_CASE(size_move_short_queue),
 	KUNIT_CASE(size_absurd_target),
 	KUNIT_CASE(size_deflate_waits),
 	KUNIT_CASE(size_deflate_overlap),

@@ -8,10 +8,12 @@
 #include <kunit/test.h>
 
 extern struct kunit_suite balloon_pack_suite;
+extern struct kunit_suite balloon_sample_suite;
 extern struct kunit_suite balloon_life_suite;
 extern struct kunit_suite balloon_size_suite;
 extern struct kunit_suite balloon_stats_suite;
 extern struct kunit_suite balloon_free_suite;
 extern struct kunit_suite balloon_dead_suite;
+extern struct kunit_suite balloon_end_suite;
 
 #endif /* BALLOON_TEST_SUITES_H */

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/err.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/string.h>
+
+#include "file.h"
+
+/**
+ * file_write - write some text to a file
+ * @path: of the file
+ * @text: what to write, at once
+ *
+ * Sleeps, also for what the kernel does on account of it.
+ *
+ * Return: 0, or what is wrong with it.
+ */
+int file_write(const char *path, const char *text)
+{
+	struct file *file = filp_open(path, O_WRONLY, 0);
+	loff_t at = 0;
+	ssize_t written;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	written = kernel_write(file, text, strlen(text), &at);
+	filp_close(file, NULL);
+	return written < 0 ? written : 0;
+}
