@@ -519,6 +519,7 @@ unsigned long balloon_pages_relieve(struct balloon *b, unsigned int share,
 
 	for (i = 0; helped < wanted && left; i++) {
 		struct balloon_batch *batch = size->relief[i % ARRAY_SIZE(size->relief)];
+		unsigned int helps;
 
 		if (!balloon_relief_settled(b, batch, end))
 			break;
@@ -529,6 +530,7 @@ unsigned long balloon_pages_relieve(struct balloon *b, unsigned int share,
 		if (!batch->nr)
 			break;
 		left -= batch->nr;
+		helps = balloon_batch_on(batch, nodes);
 		if (balloon_batch_give(b, BALLOON_QUEUE_DEFLATE, batch)) {
 			/* The work item sees what is wrong, and gives them back. */
 			swap(size->taking, size->relief[i % ARRAY_SIZE(size->relief)]);
@@ -538,8 +540,8 @@ unsigned long balloon_pages_relieve(struct balloon *b, unsigned int share,
 		/* Otherwise the pages are free now, and the host only has to read their numbers. */
 		if (must_tell && !balloon_relief_settled(b, batch, end))
 			break;
-		helped += balloon_batch_on(batch, nodes);
 		balloon_batch_free(b, batch);
+		helped += helps;
 	}
 	mutex_unlock(&size->lock);
 

@@ -158,6 +158,7 @@ static void end_twice(struct kunit *test)
 		/* Where the second comes later, the case shows nothing in this round. */
 		msleep(50);
 		fake_balloon_answer(fake, FAKE_REPORT, buffer, 0);
+		fake_balloon_hold(fake, FAKE_REPORT, false);
 		KUNIT_EXPECT_TRUE(test, fake_balloon_ended(fake));
 		fake_balloon_unplug(fake);
 	}

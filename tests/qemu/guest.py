@@ -459,6 +459,13 @@ class Guest:
         self.wait_for(lambda: (self.qmp.take_event('DEVICE_DELETED', 1) or {})
                       .get('device') == 'balloon0', what='DEVICE_DELETED')
 
+    def preempts(self):
+        """Whether the kernel may take the CPU away from itself."""
+        _, mode = self.try_sh('cat /sys/kernel/debug/sched/preempt 2>/dev/null')
+        if mode:
+            return bool(re.search(r'\((full|lazy)\)', mode))
+        return ' PREEMPT ' in self.read('/proc/version')
+
     def trace(self, *functions):
         """Have the guest's kernel note each call of these functions."""
         self.sh('mount -t tracefs tracefs /sys/kernel/tracing && '

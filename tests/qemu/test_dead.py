@@ -130,6 +130,22 @@ def test_reset_while_inflating(guest, survives):
         guest.wait_actual(SMALL)
 
 
+@pytest.mark.ours
+def test_others_run_meanwhile(start):
+    """A large balloon that comes back from a dead device leaves the CPU to others, buffer by
+    buffer, also on kernels that do not take it away by themselves."""
+    guest = start()
+    guest.balloon(SIZE)
+    guest.wait_actual(SIZE)
+    if guest.preempts():
+        return
+    guest.trace('*cond_resched')
+    guest.sh(f'echo 1 >{RESET}; rmmod virtio_balloon')
+    steps = int(guest.try_sh('grep -c "cond_resched <-balloon_pages_reclaim" '
+                             '/sys/kernel/tracing/trace')[1])
+    assert steps >= (guest.memory - SIZE) // MIB
+
+
 EVERYTHING = {'free-page-reporting': True, 'free-page-hint': True}
 
 
