@@ -5,6 +5,9 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # Not the first python3 on the PATH: Debian's own has Debian's pytest.
 PYTHON ?= /usr/bin/python3
 PYTEST = $(PYTHON) -m pytest -p no:cacheprovider
+# All files of ours are run by their interpreter, never by their mode bits: those may
+# be lost, and of no use where the file system is mounted noexec.
+DEPS = sh tests/lab/deps
 # More words for pytest, such as DRIVER=stock or ARGS='-k suspend'.
 DRIVER ?= ours
 ARGS ?=
@@ -14,13 +17,22 @@ PARTS ?=
 .PHONY: modules help demo check check-kunit check-tools check-guest check-install check-kernels check-faults \
 	check-debug soak bench tools install-tools trees deb lint install uninstall activate status clean
 
+# Kbuild takes such a path for several, or hands it to a shell or to make again.
 modules:
-	@test -e $(KDIR)/Makefile || { \
+	@case "$$(pwd -P)" in \
+	*[][[:space:]:%\#\$$\'\"\\\;\&\|\(\)\<\>\*\?\`,]*) \
+		echo "The kernel's build cannot be run in a directory with this name:" >&2; \
+		echo "    $$(pwd -P)" >&2; \
+		echo "There is a space in it, or one of [ ] : % # , \$$ ' \" \\ ; & | ( ) < > * ? \`." >&2; \
+		echo "Move the sources to another." >&2; \
+		exit 1 ;; \
+	esac
+	@test -e '$(KDIR)/Makefile' || { \
 		echo "No kernel to build for in $(KDIR)." >&2; \
 		echo "Install the headers of the running kernel (apt install linux-headers-$$(uname -r))," >&2; \
 		echo "or name another: make KDIR=/lib/modules/VERSION/build" >&2; \
 		exit 1; }
-	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules
 
 help:
 	@echo 'make              build virtio_balloon.ko for the running kernel, or for KDIR='
@@ -56,21 +68,21 @@ help:
 	@echo 'QEMU, kernels and guests are kept in $${VIRTIO_BALLOON_CACHE:-~/.cache/virtio-balloon}.'
 
 demo: tools
-	tests/lab/deps build lab
+	$(DEPS) build lab
 	$(PYTHON) tests/demo.py
 
 check: check-kunit check-tools check-guest
 
 check-kunit:
-	tests/lab/deps build lab kernel
-	tests/kunit/run
+	$(DEPS) build lab kernel
+	$(PYTHON) tests/kunit/run
 
 check-guest: tools
-	tests/lab/deps build lab
-	$(PYTEST) -n 2 --dist loadfile tests/qemu --driver=$(DRIVER) --module=$$(tests/lab/module) $(ARGS)
+	$(DEPS) build lab
+	$(PYTEST) -n 2 --dist loadfile tests/qemu --driver=$(DRIVER) --module=$$(sh tests/lab/module) $(ARGS)
 
 tools:
-	tests/lab/deps tools
+	$(DEPS) tools
 	$(MAKE) -C tools/balloonstat
 
 # Whoever installs it on a host without apt has installed what it needs.
@@ -78,62 +90,62 @@ install-tools:
 	$(MAKE) -C tools/balloonstat install
 
 check-tools: tools
-	tests/lab/deps build lab tools toolstest
+	$(DEPS) build lab tools toolstest
 	$(MAKE) -C tests/balloonstat unit fuzz
 	$(PYTEST) -n 2 --dist loadgroup tests/balloonstat $(ARGS)
 
 # The systems of the matrix, two at a time.
 trees:
-	tests/lab/deps distro
-	awk '!/^#/ && NF { print $$1 }' tests/distro/matrix | xargs -P2 -n1 tests/distro/tree >/dev/null
+	$(DEPS) distro
+	awk '!/^#/ && NF { print $$1 }' tests/distro/matrix | xargs -P2 -n1 sh tests/distro/tree >/dev/null
 
 check-install: trees
-	tests/lab/deps build lab
+	$(DEPS) build lab
 	$(PYTEST) -n 2 --dist loadgroup tests/distro -m core
 
 check-kernels: trees deb
-	tests/lab/deps build lab
+	$(DEPS) build lab
 	$(PYTHON) tests/distro/check $(PARTS)
 
 check-faults:
-	tests/lab/deps build lab kernel
-	tests/faults/run $(ARGS)
+	$(DEPS) build lab kernel
+	$(PYTHON) tests/faults/run $(ARGS)
 
 check-debug:
-	tests/lab/deps build lab kernel distro
+	$(DEPS) build lab kernel distro
 	$(PYTHON) tests/debug $(PARTS)
 
 SECONDS ?= 600
 soak:
-	tests/lab/deps build lab
-	tests/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	$(DEPS) build lab
+	$(PYTHON) tests/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # Of the matrix; 6.1 and 7.3 by default.
 KVER ?=
 bench: tools
-	tests/lab/deps build lab distro
-	tests/balloonstat/cost
-	tests/bench/run $(KVER) $(ARGS)
+	$(DEPS) build lab distro
+	$(PYTHON) tests/balloonstat/cost
+	$(PYTHON) tests/bench/run $(KVER) $(ARGS)
 
 deb:
-	tests/lab/deps deb
-	tools/deb
+	$(DEPS) deb
+	sh tools/deb
 
 lint:
-	tests/lab/deps build lint
-	tests/lint
+	$(DEPS) build lint
+	bash tests/lint
 
 install:
-	tools/install
+	sh tools/install
 
 uninstall:
-	tools/uninstall
+	sh tools/uninstall
 
 activate:
-	tools/activate
+	sh tools/activate
 
 status:
-	@tools/status
+	@sh tools/status
 
 # Without a kernel's build too, which may have been removed meanwhile.
 clean:

@@ -96,19 +96,19 @@ def test_no_reporting(source):
     # As in 5.8, and as in a kernel that nobody has seen yet.
     ('s/virtio_cread_le/virtio_cread_old/', 'too old'),
     ('s/PGSCAN_KSWAPD/PGSCAN_MOVED/', 'where this kernel counts reclaim is unknown'),
-    ('s/int probe_sentinel_true(void) {/& no_such_name();/', 'must compile does not'),
-    ('s/balloon_compat_no_such_name()/0/', 'must not compile does'),
+    ('s/int check_sentinel_true(void) {/& no_such_name();/', 'what must compile does not'),
+    ('s/balloon_compat_no_such_name()/0/', 'what must not compile does'),
 ], ids=['old', 'unknown', 'sentinel-true', 'sentinel-false'])
-def test_probes(source, planted, reason):
+def test_facts(source, planted, reason):
     """What nothing fits ends the build, and never passes for an old kernel."""
     configure(source, [])
-    source.sh(f'cp -r {CLONE}/src/compat/probes.c /root/probes.c && '
-              f'sed -i "{planted}" {CLONE}/src/compat/probes.c && '
-              f'! cmp -s /root/probes.c {CLONE}/src/compat/probes.c')
+    source.sh(f'cp -r {CLONE}/src/compat/checks.c /root/checks.c && '
+              f'sed -i "{planted}" {CLONE}/src/compat/checks.c && '
+              f'! cmp -s /root/checks.c {CLONE}/src/compat/checks.c')
     try:
         code, output = build(source)
     finally:
-        source.sh(f'cp /root/probes.c {CLONE}/src/compat/probes.c')
+        source.sh(f'cp /root/checks.c {CLONE}/src/compat/checks.c')
     assert code != 0 and reason in output
     if 'sentinel' not in planted and 'no_such_name' not in planted:
         assert '5.10 to 7.3' in output
