@@ -232,7 +232,8 @@ struct balloon_stats {
  * @blocks: free blocks taken from the guest for the host to skip
  * @nr_blocks: their number
  * @shrinker: gives @blocks back when the guest needs memory
- * @changed: the configuration changed since @work read it; any context
+ * @changed: the configuration changed since @work read it; any context. Not a bool,
+ *	since not every architecture can exchange a byte.
  * @command: the command id that the host showed then
  * @round: the command id that was taken up last
  * @sending: @round goes on
@@ -249,7 +250,7 @@ struct balloon_hint {
 	struct list_head blocks;
 	unsigned long nr_blocks;
 	struct shrinker *shrinker;
-	bool changed;
+	u32 changed;
 	u32 command;
 	u32 round;
 	bool sending;

@@ -141,7 +141,7 @@ static enum balloon_hint_next balloon_hint_step(struct balloon *b)
 		return BALLOON_HINT_IDLE;
 	}
 	/* Not at each step: once a round has begun, QEMU shows STOP without meaning it. */
-	if (xchg(&hint->changed, false))
+	if (xchg(&hint->changed, 0))
 		hint->command = balloon_hint_command(b);
 	command = hint->command;
 	balloon_host_collect(b, BALLOON_QUEUE_HINT);
@@ -212,7 +212,7 @@ static void balloon_hint_changed(struct balloon *b)
 {
 	if (!b->hint.shrinker)
 		return;
-	WRITE_ONCE(b->hint.changed, true);
+	WRITE_ONCE(b->hint.changed, 1);
 	balloon_queue_work(b, &b->hint.work, 0);
 }
 
@@ -273,7 +273,7 @@ static void balloon_hint_released(struct balloon *b)
 	hint->sending = false;
 	hint->round = VIRTIO_BALLOON_CMD_ID_STOP;
 	hint->command = VIRTIO_BALLOON_CMD_ID_STOP;
-	hint->changed = false;
+	hint->changed = 0;
 }
 
 const struct balloon_room balloon_hint_room = {

@@ -113,6 +113,16 @@ static inline bool balloon_compat_pages_poisoned(void)
 }
 
 /*
+ * The most that mm's pageblock order may be. Where huge pages have no one size, as on
+ * ppc64, it is a variable that mm does not export.
+ */
+#ifdef CONFIG_HUGETLB_PAGE_SIZE_VARIABLE
+#define BALLOON_COMPAT_PAGEBLOCK_ORDER	MAX_PAGE_ORDER
+#else
+#define BALLOON_COMPAT_PAGEBLOCK_ORDER	pageblock_order
+#endif
+
+/*
  * The order from which on free pages are reported; mm's choice where @order is
  * negative, which earlier is 0, or the field is missing, before 5.14.
  */

@@ -162,6 +162,25 @@ def test_nothing_executed(sources, tmp_path, options):
     assert code == 0 and 'loaded: ' in output, output
 
 
+def test_no_byte_exchanged(sources, tmp_path):
+    """Not every architecture can, riscv before 6.10 for one."""
+    header = tmp_path / 'exchange.h'
+    header.write_text('''
+#include <linux/atomic.h>
+#include <linux/build_bug.h>
+#undef xchg
+#undef cmpxchg
+#define xchg(ptr, new) ({						\\
+	static_assert(sizeof(*(ptr)) >= 4, "a byte exchanged");		\\
+	arch_xchg(ptr, new); })
+#define cmpxchg(ptr, old, new) ({					\\
+	static_assert(sizeof(*(ptr)) >= 4, "a byte exchanged");		\\
+	arch_cmpxchg(ptr, old, new); })
+''')
+    code, output = run('make', '-C', KDIR, f'M={sources}', f'KCFLAGS=-include {header}', 'modules')
+    assert code == 0 and 'a byte exchanged' not in output, output
+
+
 def test_recipes():
     """Whatever is run by its path must be so by its interpreter."""
     files = set(subprocess.run(['git', '-C', TOP, 'ls-files'], stdout=subprocess.PIPE, check=True,
