@@ -20,16 +20,17 @@ PARTS ?=
 # Kbuild takes such a path for several, or hands it to a shell or to make again.
 modules:
 	@case "$$(pwd -P)" in \
-	*[][[:space:]:%\#\$$\'\"\\\;\&\|\(\)\<\>\*\?\`,]*) \
+	*[][[:space:]:=%\#\$$\'\"\\\;\&\|\(\)\<\>\*\?\`,]*) \
 		echo "The kernel's build cannot be run in a directory with this name:" >&2; \
 		echo "    $$(pwd -P)" >&2; \
-		echo "There is a space in it, or one of [ ] : % # , \$$ ' \" \\ ; & | ( ) < > * ? \`." >&2; \
+		echo "There is a space in it, or one of [ ] : = % # , \$$ ' \" \\ ; & | ( ) < > * ? \`." >&2; \
 		echo "Move the sources to another." >&2; \
 		exit 1 ;; \
 	esac
 	@test -e '$(KDIR)/Makefile' || { \
 		echo "No kernel to build for in $(KDIR)." >&2; \
-		echo "Install the headers of the running kernel (apt install linux-headers-$$(uname -r))," >&2; \
+		echo "Install the headers of the running kernel:" >&2; \
+		echo "    apt install $$(sh tools/headers)" >&2; \
 		echo "or name another: make KDIR=/lib/modules/VERSION/build" >&2; \
 		exit 1; }
 	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules

@@ -25,6 +25,18 @@ registered()
 	[ -n "$(dkms status -m "$package" -v "$version")" ]
 }
 
+# What a package brought is the package's to build and to remove.
+not_packaged()
+{
+	case $(dpkg-query -W -f '${db:Status-Status}' "$package-dkms" 2>/dev/null || :) in
+	'' | not-installed | config-files)
+		;;
+	*)
+		die "the module came with the package $package-dkms: remove that first," \
+			"with apt purge $package-dkms" ;;
+	esac
+}
+
 top=$(readlink -f "$(dirname "$0")/..")
 package=$(conf PACKAGE_NAME)
 version=$(conf PACKAGE_VERSION)

@@ -12,6 +12,8 @@ import subprocess
 
 import pytest
 
+from conftest import in_namespace, run
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 SOURCES = ('src', 'include', 'tools', 'Kbuild', 'Makefile', 'dkms.conf')
 RANGE = '5.10 to 7.3'
@@ -25,20 +27,6 @@ def newest_headers():
 
 
 KDIR = pathlib.Path(os.environ.get('KDIR') or newest_headers())
-
-
-def run(*command, **env):
-    """Its exit code, and what it says."""
-    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
-                          stderr=subprocess.STDOUT, text=True, errors='replace',
-                          env={**os.environ, 'LC_ALL': 'C', **env})
-    return done.returncode, done.stdout
-
-
-def in_namespace(script, *args):
-    """Run a shell script that may mount what it likes."""
-    user = [] if os.geteuid() == 0 else ['--map-root-user']
-    return run('unshare', '--mount', *user, 'sh', '-euc', script, 'sh', *args)
 
 
 @pytest.fixture
@@ -195,7 +183,7 @@ def test_recipes():
     assert any(line.split()[1:2] and line.split()[1] in files for _, line in called)
 
 
-@pytest.mark.parametrize('name', ['a b', 'a\tb', 'a:b', 'a%b', 'a#b', 'a$b', "a'b", 'a"b', 'a\\b',
+@pytest.mark.parametrize('name', ['a b', 'a\tb', 'a:b', 'a=b', 'a%b', 'a#b', 'a$b', "a'b", 'a"b', 'a\\b',
                                   'a;b', 'a,b', 'a(b', 'a[b]', 'a*b', 'a`b'])
 def test_paths_refused(tmp_path, name):
     """What kbuild cannot is said in words."""
@@ -209,7 +197,7 @@ def test_paths_refused(tmp_path, name):
 
 def test_path_taken(sources):
     """And others are not refused."""
-    directory = sources.with_name('a-b_c+d=é~1{2}@x^!')
+    directory = sources.with_name('a-b_c+dé~1{2}@x^!')
     sources.rename(directory)
     code, output = run('make', '-C', directory, f'KDIR={KDIR}')
     assert code == 0, output

@@ -28,8 +28,14 @@ ENTER = '''
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
 shift; cd "$1/root"; shift
 '''
+# No file of ours may be executed by its path, nor where dkms builds.
 CHROOT = ENTER + '''
 mount -t proc proc proc
+for directory in usr/local/src var/lib/dkms; do
+    [ -d $directory ] || continue
+    mount --bind $directory $directory
+    mount -o remount,bind,noexec $directory
+done
 exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive chroot . sh -c "$1"
 '''
@@ -90,10 +96,11 @@ class System:
         return self.sh('ls /lib/modules').split()
 
     def unpack_clone(self, directory=CLONE):
-        """Put our sources there, without what was built in them."""
+        """Put our sources there, without what was built in them, and without mode bits
+        that somebody may count on."""
         tar = subprocess.run(
             ['tar', '-C', TOP, '--exclude=*.o', '--exclude=.*.cmd', '--exclude=facts.h',
-             '--exclude=balloonstat',
+             '--exclude=balloonstat', '--mode=a-x,a+X',
              '-c', *SOURCES], stdout=subprocess.PIPE, check=True).stdout
         self.sh(f'mkdir -p {directory} && tar -C {directory} -x --no-same-owner', tar)
 

@@ -81,6 +81,11 @@ def test_key_not_enrolled(state, system):
         assert 'mokutil --import /var/lib/dkms/mok.pub' in status
     else:
         assert 'not signed' in status
+    # Who swaps it all the same is left with the driver that there was.
+    code, output = guest.try_sh(f'make -C {CLONE} activate')
+    assert code != 0 and 'the stock driver is loaded again, from /' in output, output
+    assert guest.try_sh(f'test -e /sys/module/{NAME}/version')[0] != 0
+    assert guest.driver_ok()
     # And back to what can be loaded.
     guest.sh(f'make -C {CLONE} uninstall', timeout=900)
     guest.sh(f'make -C {CLONE} activate')

@@ -4,7 +4,7 @@
 import re
 
 from lab import TOP
-from system import VERSION
+from system import CLONE, VERSION
 from test_declined import other_kernel
 from test_install import NAME, complaints, stock
 
@@ -58,4 +58,40 @@ def test_without_headers(system):
               f'run-parts --arg={system.release} /etc/kernel/header_postinst.d')
     assert re.search(rf'{VERSION}, {re.escape(system.release)}.*: installed',
                      system.sh('dkms status'))
+    system.sh('apt-get -y purge virtio-balloon-dkms')
+
+
+def test_flavour(system):
+    """apt does not know which kernel runs: the package brings no headers for another."""
+    cloud = f'{system.release.removesuffix("-amd64")}-cloud-amd64'
+    system.sh('dpkg -r --force-depends linux-headers-amd64 && '
+              f'mkdir /lib/modules/{cloud} && touch /lib/modules/{cloud}/modules.dep')
+    planned = system.sh('apt-get -s -o APT::Install-Recommends=true install /root/balloon.deb')
+    assert 'Inst virtio-balloon-dkms' in planned and 'Inst linux-' not in planned, planned
+    output = system.sh(INSTALL)
+    assert f'apt install linux-headers-{cloud} linux-headers-cloud-amd64' in output
+    system.sh(f'apt-get -y purge virtio-balloon-dkms && rm -r /lib/modules/{cloud}')
+
+
+def test_over_make_install(system):
+    """What make install left is not mixed with what dpkg owns."""
+    system.sh(f'make -C {CLONE} install KVER={system.release}')
+    before = system.sh('dkms status')
+    code, output = system.try_sh(INSTALL)
+    assert code != 0 and 'make uninstall' in output, output
+    assert system.sh('dpkg --audit') == '' and system.sh('dkms status') == before
+    # As it says.
+    system.sh(re.search(r'^  (dkms remove .*)', output, re.M)[1])
+    system.sh(INSTALL)
+    system.sh('apt-get -y purge virtio-balloon-dkms')
+    assert system.sh('find / -xdev -name "*virtio-balloon*" ! -path "/usr/local/*"') == ''
+
+
+def test_make_over_package(system):
+    system.sh(INSTALL)
+    before = system.sh(f'dkms status; ls -R /usr/src/virtio-balloon-{VERSION}')
+    for target in 'install', 'uninstall':
+        code, output = system.try_sh(f'make -C {CLONE} {target} KVER={system.release}')
+        assert code != 0 and 'apt purge virtio-balloon-dkms' in output, output
+    assert system.sh(f'dkms status; ls -R /usr/src/virtio-balloon-{VERSION}') == before
     system.sh('apt-get -y purge virtio-balloon-dkms')

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""tools/ and the package's scripts, where something is not as they would have it."""
+
+import pathlib
+import re
+
+import pytest
+
+from conftest import in_namespace, run
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+TOOLS = TOP / 'tools'
+VERSION = re.search(r'^PACKAGE_VERSION="(.*)"$', (TOP / 'dkms.conf').read_text(), re.M)[1]
+TREE = f'/usr/src/virtio-balloon-{VERSION}'
+STOCK = '/lib/modules/6.1.0-9-test/kernel/drivers/virtio/virtio_balloon.ko'
+STORED = '/var/lib/dkms/virtio-balloon/original_module/6.1.0-9-test/x86_64/virtio_balloon.ko.xz'
+
+
+@pytest.mark.parametrize('kernel, flavour', [
+    ('6.1.0-56-amd64', 'amd64'), ('6.1.0-56-cloud-amd64', 'cloud-amd64'),
+    ('6.1.0-56-rt-amd64', 'rt-amd64'), ('5.10.0-0.deb10.16-amd64', 'amd64'),
+    ('6.12.9+bpo-cloud-amd64', 'cloud-amd64'), ('6.17.8-amd64', 'amd64'),
+    ('6.12.48+deb13-arm64', 'arm64'), ('6.12.48+deb13-arm64-16k', 'arm64-16k'),
+    ('6.12.48+deb13-cloud-arm64', 'cloud-arm64'), ('5.10.0-30-armmp-lpae', 'armmp-lpae'),
+    ('6.12.48+deb13-powerpc64le-64k', 'powerpc64le-64k'), ('6.1.0-56-686-pae', '686-pae'),
+    ('6.1.0-56-s390x', 's390x'), ('6.12.48+deb13-riscv64', 'riscv64'),
+    # Others have packages of which nothing is known.
+    ('5.15.0-91-generic', None), ('6.8.12-1-pve', None), ('6.6.6-cloud', None),
+    ('6.18.44', None), ('6.18.44-amd64-of-mine', None), ('6.5.0-kali3-amd64', None)])
+def test_headers(kernel, flavour):
+    expected = f'linux-headers-{kernel}' + (f' linux-headers-{flavour}' if flavour else '')
+    assert run('sh', TOOLS / 'headers', kernel) == (0, expected + '\n')
+
+
+def test_headers_asked_for(fakes):
+    """Wherever there are none."""
+    fakes['uname'] = 'echo 6.1.0-9-cloud-amd64'
+    fakes['dkms'] = ''
+    fakes['dpkg-query'] = 'exit 1'
+    wanted = 'apt install linux-headers-6.1.0-9-cloud-amd64 linux-headers-cloud-amd64'
+    code, output = run('make', '-C', TOP, 'KDIR=/nowhere', PATH=fakes.path)
+    assert code != 0 and wanted in output
+    code, output = in_namespace('mount -t tmpfs tmpfs /lib/modules; sh "$1"', TOOLS / 'install',
+                                PATH=fakes.path)
+    assert code != 0 and wanted in output
+    # Of every kernel that the package finds.
+    fakes['dpkg-query'] = 'printf 1'
+    code, output = in_namespace('''
+        mount -t tmpfs tmpfs /lib/modules
+        mkdir /lib/modules/6.1.0-9-cloud-amd64 /lib/modules/6.1.0-9-rt-amd64
+        touch /lib/modules/6.1.0-9-cloud-amd64/modules.dep /lib/modules/6.1.0-9-rt-amd64/modules.dep
+        mount -t tmpfs tmpfs /usr/src
+        mkdir /usr/src/virtio-balloon-1
+        cp -r "$1" /usr/src/virtio-balloon-1
+        sh "$2" configure
+        ''', TOOLS, TOP / 'debian/virtio-balloon-dkms.postinst', PATH=fakes.path)
+    assert code == 0 and wanted in output and 'rt-amd64 linux-headers-rt-amd64' in output
+
+
+@pytest.mark.parametrize('tool', ['install', 'uninstall'])
+@pytest.mark.parametrize('state', ['installed', 'half-configured', 'unpacked'])
+def test_packaged(fakes, tool, state):
+    """What dpkg owns is left to it, with the command that removes it."""
+    fakes['dkms'] = ''
+    fakes['dpkg-query'] = f'printf {state}'
+    code, output = in_namespace(f'''
+        mount -t tmpfs tmpfs /usr/src; mkdir {TREE}; touch {TREE}/dkms.conf
+        sh "$1" && status=0 || status=$?
+        test -e {TREE}/dkms.conf; exit $status
+        ''', TOOLS / tool, PATH=fakes.path)
+    assert code == 1 and 'apt purge virtio-balloon-dkms' in output, output
+    assert [call for call in fakes.calls() if call.startswith('dkms')] == []
+
+
+@pytest.mark.parametrize('state', ['exit 1', 'printf config-files', 'printf not-installed'])
+def test_not_packaged(fakes, state):
+    """What is no package is no reason to refuse."""
+    fakes['dkms'] = f'echo virtio-balloon/{VERSION}'
+    fakes['dpkg-query'] = state
+    code, output = in_namespace(f'''
+        mount -t tmpfs tmpfs /usr/src; mkdir {TREE}
+        sh "$1"; ! test -e {TREE}
+        ''', TOOLS / 'uninstall', PATH=fakes.path)
+    assert code == 0, output
+    assert f'dkms remove -m virtio-balloon -v {VERSION} --all' in fakes.calls()
+
+
+@pytest.mark.parametrize('owned', [True, False])
+def test_preinst(fakes, owned):
+    """The package does not mix its files with those of make install."""
+    fakes['dpkg-query'] = f'exit {int(not owned)}'
+    code, output = in_namespace('''
+        mount -t tmpfs tmpfs /usr/src; mkdir /usr/src/virtio-balloon-0.0.9
+        touch /usr/src/virtio-balloon-0.0.9/dkms.conf
+        sh "$1" install
+        ''', TOP / 'debian/virtio-balloon-dkms.preinst', PATH=fakes.path)
+    if owned:
+        assert (code, output) == (0, '')
+    else:
+        assert code == 1 and 'make uninstall' in output
+        assert 'dkms remove -m virtio-balloon -v 0.0.9 --all; ' \
+               'rm -r /usr/src/virtio-balloon-0.0.9' in output
+
+
+def activate(fakes, stock, insmod=''):
+    """On a kernel that refuses the module that modprobe finds."""
+    fakes['uname'] = 'echo 6.1.0-9-test'
+    fakes['modprobe'] = '''case $1 in
+        -r) rm -r /sys/module/virtio_balloon ;;
+        virtio_balloon) echo "Key was rejected by service" >&2; exit 1 ;;
+        esac'''
+    fakes['modinfo'] = '''case $* in
+        "-F depends "*) echo virtio,virtio_ring ;;
+        "-n virtio_balloon") echo /lib/modules/new.ko ;;
+        esac'''
+    fakes['insmod'] = insmod or 'mkdir /sys/module/virtio_balloon; touch /sys/module/virtio_balloon/initstate'
+    fakes['dkms'] = ''
+    code, output = in_namespace('''
+        mount -t tmpfs tmpfs /sys/module
+        mkdir /sys/module/virtio_balloon
+        touch /sys/module/virtio_balloon/initstate
+        mount -t tmpfs tmpfs /lib/modules
+        mount -t tmpfs tmpfs /var/lib
+        mkdir -p "$(dirname "$2")"
+        touch "$2"
+        sh "$1"
+        ''', TOOLS / 'activate', stock, PATH=fakes.path)
+    calls = [call for call in fakes.calls() if call.split()[0] in ('modprobe', 'insmod')]
+    assert calls[:2] == ['modprobe -r virtio_balloon', 'modprobe virtio_balloon']
+    return code, output, calls[2:]
+
+
+@pytest.mark.parametrize('stock', [STOCK, STOCK + '.xz', STORED])
+def test_activate_refused(fakes, stock):
+    """The guest has its old driver again, and the reason is said."""
+    code, output, calls = activate(fakes, stock)
+    assert calls == ['modprobe virtio', 'modprobe virtio_ring', f'insmod {stock}'], output
+    assert code != 0
+    assert re.search(rf'rejected by service\n.*did not take /lib/modules/new.ko.*\n'
+                     rf'.*stock driver is loaded again, from {stock}\n', output), output
+    assert 'loaded:     the stock driver' in output
+
+
+def test_activate_nothing_left(fakes):
+    code, output, calls = activate(fakes, STOCK, 'exit 1')
+    assert calls[-1] == f'insmod {STOCK}'
+    assert code != 0 and 'no balloon driver now' in output
+
+
+def test_activate_no_stock(fakes):
+    code, output, calls = activate(fakes, '/lib/modules/elsewhere')
+    assert calls == [] and code != 0 and 'no balloon driver now' in output
