@@ -199,19 +199,26 @@ static int balloon_up_locked(struct balloon *b)
 	for (i = 0; i < BALLOON_ROOMS; i++) {
 		room = balloon_room(b, i);
 		err = room->arm ? room->arm(b) : 0;
-		if (err) {
-			balloon_quiesce(b);
-			balloon_release(b);
-			return err;
-		}
+		if (err)
+			goto err_release;
 	}
 
 	/* Before the device runs, or an early request of the host would be lost. */
 	balloon_set_running(b, true);
 	virtio_device_ready(b->vdev);
+	/* Only now is a broken queue the device's fault on every kernel, see stats.c. */
+	if (balloon_host_gone(b)) {
+		err = -EIO;
+		goto err_release;
+	}
 	for (i = 0; i < BALLOON_ROOMS; i++)
 		balloon_call(b, balloon_room(b, i)->start);
 	return 0;
+
+err_release:
+	balloon_quiesce(b);
+	balloon_release(b);
+	return err;
 }
 
 /* From negotiated features to a device at work: probe and restore. */

@@ -140,23 +140,22 @@ static int balloon_stats_first(struct balloon *b)
 }
 
 /*
- * The first buffer is on the queue when the device starts: hosts publish it. Not where the
- * core is hardened against notifications: it takes no buffer before.
+ * The first buffer is on the queue when the device starts: hosts publish it. Not with
+ * CONFIG_VIRTIO_HARDEN_NOTIFICATION: there a queue counts as broken until the device runs.
  */
 static int balloon_stats_arm(struct balloon *b)
 {
-	return IS_ENABLED(CONFIG_VIRTIO_HARDEN_NOTIFICATION) ? 0 : balloon_stats_first(b);
+	return virtqueue_is_broken(b->vqs[BALLOON_QUEUE_STATS]) ? 0 : balloon_stats_first(b);
 }
 
 static void balloon_stats_start(struct balloon *b)
 {
 	struct balloon_stats *stats = &b->stats;
 
-	if (IS_ENABLED(CONFIG_VIRTIO_HARDEN_NOTIFICATION))
-		balloon_stats_first(b);
+	if (!stats->open && balloon_stats_first(b))
+		return;
 	spin_lock_irq(&stats->lock);
-	if (stats->open)
-		virtqueue_kick(b->vqs[BALLOON_QUEUE_STATS]);
+	virtqueue_kick(b->vqs[BALLOON_QUEUE_STATS]);
 	spin_unlock_irq(&stats->lock);
 }
 

@@ -527,6 +527,8 @@ static void fake_set_status(struct virtio_device *vdev, u8 status)
 	if (!fake->vanished)
 		fake->status = status;
 	spin_unlock_irqrestore(&fake->lock, flags);
+	if (fake->hardened && status & VIRTIO_CONFIG_S_DRIVER_OK)
+		__virtio_unbreak_device(vdev);
 	/* Buffers may be there before the device runs. */
 	if (status & VIRTIO_CONFIG_S_DRIVER_OK)
 		queue_work(fake->wq, &fake->work);
@@ -634,7 +636,7 @@ static struct virtqueue *fake_find_vq(struct fake_balloon *fake, unsigned int in
 	vq->num_max = virtqueue_get_vring_size(vq);
 	queue->next = 0;
 	queue->vq = vq;
-	if (role == FAKE_STATS && fake->fail == FAKE_FAIL_STATS)
+	if (fake->hardened || (role == FAKE_STATS && fake->fail == FAKE_FAIL_STATS))
 		__virtqueue_break(vq);
 	return vq;
 }

@@ -112,6 +112,8 @@ struct fake_act {
  * @fail: where it fails
  * @config_len: bytes of the configuration that exist
  * @no_access: the transport cannot read the configuration
+ * @hardened: the core takes every queue for broken until the device runs, as with
+ *	      CONFIG_VIRTIO_HARDEN_NOTIFICATION
  * @hasty: the guest may use pages before they are acknowledged, without MUST_TELL_HOST
  * @lock: protects all below, and the queues
  * @config: its content, little-endian
@@ -153,6 +155,7 @@ struct fake_balloon {
 	enum fake_step fail;
 	unsigned int config_len;
 	bool no_access;
+	bool hardened;
 	bool hasty;
 
 	spinlock_t lock;	/* see above */

@@ -89,12 +89,22 @@ static void life_unknown_features(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->vdev.features, FAKE_MODERN | ALL_FEATURES);
 }
 
+/* I4: a core that takes no buffer before the device runs, as some kernels have it. */
+static void life_hardened(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+
+	fake->hardened = true;
+	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+	KUNIT_ASSERT_TRUE(test, fake_balloon_bound(fake));
+	FAKE_EXPECT_SOON(test, fake, fake->stats_tags == 0xffff);
+	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_STATS].buffers, 1U);
+	fake_balloon_target(fake, 300);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == 300);
+}
+
 static const enum fake_step steps[] = {
-	FAKE_FAIL_FEATURES, FAKE_FAIL_QUEUES,
-#ifndef CONFIG_VIRTIO_HARDEN_NOTIFICATION
-	/* There every queue is broken until the device runs. */
-	FAKE_FAIL_STATS,
-#endif
+	FAKE_FAIL_FEATURES, FAKE_FAIL_QUEUES, FAKE_FAIL_STATS,
 };
 
 /* I6: where it cannot work it says FAILED, and leaves nothing behind. */
@@ -281,6 +291,7 @@ static struct kunit_case life_cases[] = {
 	KUNIT_CASE(life_all_features),
 	KUNIT_CASE(life_combinations),
 	KUNIT_CASE(life_unknown_features),
+	KUNIT_CASE(life_hardened),
 	KUNIT_CASE(life_probe_fails),
 	KUNIT_CASE(life_no_config),
 	KUNIT_CASE(life_suspend),
