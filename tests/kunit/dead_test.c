@@ -6,7 +6,6 @@
 #include <linux/mm.h>
 
 #include "fake.h"
-#include "hog.h"
 #include "suites.h"
 
 #define SIZE	3000	/* pages of 4 KiB */
@@ -147,7 +146,7 @@ static void dead_oom(struct kunit *test)
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
 	resets = fake->resets;
 	fake_balloon_forget(fake);
-	KUNIT_EXPECT_EQ(test, hog_run_out(), 0UL);
+	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), 0UL);
 	FAKE_EXPECT_SOON(test, fake, fake->resets == resets + 1);
 	fake_balloon_unplug(fake);
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
@@ -165,7 +164,7 @@ static void dead_oom_slow(struct kunit *test)
 	fake->features |= FAKE_F(DEFLATE_ON_OOM);
 	dead_plug(test);
 	fake_balloon_hold(fake, FAKE_DEFLATE, true);
-	KUNIT_EXPECT_EQ(test, hog_run_out(), 0UL);
+	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), 0UL);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
 	pfns = buffer->sg[0].data;
 	page = pfn_to_page(le32_to_cpu(pfns[0]));
@@ -185,9 +184,9 @@ static void dead_suspend(struct kunit *test)
 
 	dead_plug(test);
 	fake_balloon_forget(fake);
-	KUNIT_EXPECT_EQ(test, virtio_device_freeze(&fake->vdev), 0);
+	KUNIT_EXPECT_EQ(test, fake_balloon_freeze(fake), 0);
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
-	KUNIT_EXPECT_EQ(test, virtio_device_restore(&fake->vdev), 0);
+	KUNIT_EXPECT_EQ(test, fake_balloon_restore(fake), 0);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == SIZE && fake->nr_owned == SIZE);
 }
 

@@ -178,7 +178,7 @@ static void end_oom_short_queue(struct kunit *test)
 	fake_balloon_target(fake, SIZE);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
 	fake_balloon_hold(fake, FAKE_DEFLATE, true);
-	KUNIT_EXPECT_GT(test, hog_run_out(), 0UL);
+	KUNIT_EXPECT_GT(test, fake_balloon_run_out(fake), 0UL);
 	b = fake->vdev.priv;
 	fake_balloon_start(fake, fake_balloon_unplug);
 	FAKE_EXPECT_SOON(test, fake, !READ_ONCE(b->running));
@@ -209,9 +209,9 @@ static void end_wakeup_dead(struct kunit *test)
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
 	FAKE_EXPECT_SOON(test, fake, !fake->vdev.dev.power.wakeup->active);
 	KUNIT_EXPECT_EQ(test, end_sleep(fake), 0);
-	KUNIT_EXPECT_EQ(test, virtio_device_freeze(&fake->vdev), 0);
+	KUNIT_EXPECT_EQ(test, fake_balloon_freeze(fake), 0);
 	fake->fail = FAKE_FAIL_QUEUES;
-	KUNIT_EXPECT_NE(test, virtio_device_restore(&fake->vdev), 0);
+	KUNIT_EXPECT_NE(test, fake_balloon_restore(fake), 0);
 	end_wake(fake);
 	KUNIT_EXPECT_FALSE(test, fake->vdev.dev.power.wakeup->active);
 	/* The core would not let go of a source that is in use. */

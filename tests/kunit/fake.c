@@ -6,16 +6,19 @@
 
 #include "compat/facts.h"
 #include "fake.h"
+#include "hog.h"
+#include "suites.h"
 
 #define FAKE_QUEUE_SIZE	128
 
 /* The driver's, with more than this hosts skip a buffer. */
 #define FAKE_MAX_PFNS	256
 
-/* The one case that is to run; KUNIT_ONLY sets it. */
-#ifndef FAKE_ONLY
-#define FAKE_ONLY	""
-#endif
+/* In jiffies: how long a test waits for what should happen. */
+#define FAKE_PATIENCE	(60 * HZ)
+
+/* Of a test that has failed, and just has to end: what works takes no longer. */
+#define FAKE_IMPATIENCE	(5 * HZ)
 
 /* What the host leaves in a page that is its own. */
 #define FAKE_PATTERN	0x5a5a5a5a
@@ -508,6 +511,7 @@ static u8 fake_get_status(struct virtio_device *vdev)
 	u8 status;
 
 	spin_lock_irqsave(&fake->lock, flags);
+	fake->looks++;
 	status = fake->status;
 	/* In the end the bus warns of any status, which no driver could help. */
 	if (fake->vanished)
@@ -794,6 +798,113 @@ void fake_balloon_vanish(struct fake_balloon *fake)
 	spin_unlock_irqrestore(&fake->lock, flags);
 }
 
+/* --- what has to end ---------------------------------------------------------- */
+
+static bool fake_failed(struct fake_balloon *fake)
+{
+	return READ_ONCE(fake->test->status) == KUNIT_FAILURE;
+}
+
+/**
+ * fake_balloon_patience - how long a test waits for what should happen
+ * @fake: the device
+ *
+ * Any context.
+ *
+ * Return: in jiffies; less once the test has failed.
+ */
+unsigned long fake_balloon_patience(struct fake_balloon *fake)
+{
+	return fake_failed(fake) ? FAKE_IMPATIENCE : FAKE_PATIENCE;
+}
+
+/* Dies in each way at once: there is hardly a driver that waits for it all the same. */
+static void fake_give_up(struct fake_balloon *fake)
+{
+	fake_balloon_vanish(fake);
+	if (fake->plugged)
+		virtio_break_device(&fake->vdev);
+	fake_balloon_config_irq(fake);
+}
+
+/*
+ * The driver waits for something that does not come. A test that did so too could not say
+ * what is wrong, nor could those after it.
+ */
+static void fake_overdue(struct work_struct *work)
+{
+	struct fake_balloon *fake = container_of(to_delayed_work(work), struct fake_balloon,
+						 overdue);
+
+	KUNIT_FAIL(fake->test, "%s does not end: the device vanishes", fake->calling);
+	fake_give_up(fake);
+}
+
+static void fake_call_begin(struct fake_balloon *fake, const char *what)
+{
+	fake->calling = what;
+	schedule_delayed_work(&fake->overdue, fake_balloon_patience(fake));
+}
+
+static void fake_call_end(struct fake_balloon *fake)
+{
+	cancel_delayed_work_sync(&fake->overdue);
+}
+
+/**
+ * fake_balloon_freeze - have the driver go to sleep
+ * @fake: the device, with a driver
+ *
+ * Sleeps. Fails the test if it does not end.
+ *
+ * Return: 0, or the driver's error.
+ */
+int fake_balloon_freeze(struct fake_balloon *fake)
+{
+	int err;
+
+	fake_call_begin(fake, "freeze");
+	err = virtio_device_freeze(&fake->vdev);
+	fake_call_end(fake);
+	return err;
+}
+
+/**
+ * fake_balloon_restore - have the driver wake up
+ * @fake: the device, frozen
+ *
+ * Sleeps. Fails the test if it does not end.
+ *
+ * Return: 0, or the driver's error.
+ */
+int fake_balloon_restore(struct fake_balloon *fake)
+{
+	int err;
+
+	fake_call_begin(fake, "restore");
+	err = virtio_device_restore(&fake->vdev);
+	fake_call_end(fake);
+	return err;
+}
+
+/**
+ * fake_balloon_run_out - hog_run_out(), with a driver that may help
+ * @fake: the device
+ *
+ * Sleeps. Fails the test if it does not end.
+ *
+ * Return: pages that the driver had given back when mm asked for the first time.
+ */
+unsigned long fake_balloon_run_out(struct fake_balloon *fake)
+{
+	unsigned long pages;
+
+	fake_call_begin(fake, "the guest's being out of memory");
+	pages = hog_run_out();
+	fake_call_end(fake);
+	return pages;
+}
+
 /* --- its life ----------------------------------------------------------------- */
 
 static void fake_release(struct device *dev)
@@ -814,8 +925,8 @@ int fake_balloon_init(struct kunit *test, u64 features)
 {
 	struct fake_balloon *fake;
 
-	if (strcmp(FAKE_ONLY, "") && strcmp(FAKE_ONLY, test->name))
-		kunit_skip(test, "only %s", FAKE_ONLY);
+	if (*suites_only && strcmp(suites_only, test->name))
+		kunit_skip(test, "only %s", suites_only);
 
 	fake = kzalloc(sizeof(*fake), GFP_KERNEL);
 	if (!fake)
@@ -836,6 +947,8 @@ int fake_balloon_init(struct kunit *test, u64 features)
 	init_irq_work(&fake->irq, fake_irq);
 	init_waitqueue_head(&fake->changed);
 	init_completion(&fake->released);
+	INIT_DELAYED_WORK(&fake->overdue, fake_overdue);
+	fake->test = test;
 	test->priv = fake;
 	return 0;
 
@@ -893,7 +1006,8 @@ bool fake_balloon_bound(struct fake_balloon *fake)
  * fake_balloon_unplug - take the device off the bus
  * @fake: the device
  *
- * Sleeps, until the driver has let go of it. Nobody may refer to it afterwards.
+ * Sleeps, until the driver has let go of it. Nobody may refer to it afterwards. Fails the
+ * test if the driver does not let go.
  */
 void fake_balloon_unplug(struct fake_balloon *fake)
 {
@@ -902,9 +1016,11 @@ void fake_balloon_unplug(struct fake_balloon *fake)
 	/* As virtio-pci does. */
 	if (fake->vanished)
 		virtio_break_device(&fake->vdev);
+	fake_call_begin(fake, "unplug");
 	unregister_virtio_device(&fake->vdev);
+	fake_call_end(fake);
 	fake->plugged = false;
-	if (wait_for_completion_timeout(&fake->released, FAKE_PATIENCE)) {
+	if (wait_for_completion_timeout(&fake->released, fake_balloon_patience(fake))) {
 		reinit_completion(&fake->released);
 		return;
 	}
@@ -942,8 +1058,7 @@ void fake_balloon_start(struct fake_balloon *fake, void (*act)(struct fake_ballo
 
 /**
  * fake_balloon_ended - wait until all that was started has ended
- * @fake: the device; if it takes too long, it is reset behind the driver's back, so that
- *	  the suite can go on
+ * @fake: the device; if it takes too long, it vanishes, so that the suite can go on
  *
  * Sleeps.
  *
@@ -954,10 +1069,10 @@ bool fake_balloon_ended(struct fake_balloon *fake)
 	unsigned int i, late = 0;
 
 	for (i = 0; i < fake->nr_acts; i++) {
-		if (wait_for_completion_timeout(&fake->acts[i].ended, FAKE_PATIENCE))
+		if (wait_for_completion_timeout(&fake->acts[i].ended, fake_balloon_patience(fake)))
 			continue;
 		late++;
-		fake_balloon_forget(fake);
+		fake_give_up(fake);
 		wait_for_completion(&fake->acts[i].ended);
 	}
 	fake->nr_acts = 0;
@@ -972,6 +1087,7 @@ static unsigned int fake_destroy(struct fake_balloon *fake)
 	fake_balloon_unplug(fake);
 	destroy_workqueue(fake->wq);
 	irq_work_sync(&fake->irq);
+	cancel_delayed_work_sync(&fake->overdue);
 	breaches = fake->breaches;
 	if (fake->leaked)
 		return breaches;
@@ -994,7 +1110,7 @@ void fake_balloon_exit(struct kunit *test)
 	if (!fake)
 		return;
 	/* The test may have ended with buffers that nobody returns any more. */
-	if (READ_ONCE(test->status) == KUNIT_FAILURE)
-		fake_balloon_forget(fake);
+	if (fake_failed(fake))
+		fake_give_up(fake);
 	KUNIT_EXPECT_EQ(test, fake_destroy(fake), 0U);
 }

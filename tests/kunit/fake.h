@@ -119,6 +119,7 @@ struct fake_act {
  * @config: its content, little-endian
  * @status: device status
  * @resets: how often it was reset by the driver's side
+ * @looks: how often the driver's side has read @status
  * @vanished: unplugged: everything reads as ones
  * @forgot: reset behind the driver's back
  * @failed: the driver's side has set FAILED
@@ -147,6 +148,9 @@ struct fake_act {
  * @leaked: it was taken off the bus, and somebody still refers to it
  * @acts: what fake_balloon_start() has begun
  * @nr_acts: how many of them
+ * @test: whose device it is
+ * @calling: what the test has called of the driver, that is to end
+ * @overdue: what happens if that does not end
  */
 struct fake_balloon {
 	struct virtio_device vdev;
@@ -162,6 +166,7 @@ struct fake_balloon {
 	struct virtio_balloon_config config;
 	u8 status;
 	unsigned int resets;
+	unsigned int looks;
 	bool vanished;
 	bool forgot;
 	bool failed;
@@ -191,6 +196,10 @@ struct fake_balloon {
 	bool leaked;
 	struct fake_act acts[FAKE_ACTS];
 	unsigned int nr_acts;
+
+	struct kunit *test;
+	const char *calling;
+	struct delayed_work overdue;
 };
 
 int fake_balloon_init(struct kunit *test, u64 features);
@@ -221,8 +230,11 @@ void fake_balloon_forget(struct fake_balloon *fake);
 void fake_balloon_need_reset(struct fake_balloon *fake);
 void fake_balloon_vanish(struct fake_balloon *fake);
 
-/* In jiffies: how long a test waits for what should happen. */
-#define FAKE_PATIENCE	(60 * HZ)
+int fake_balloon_freeze(struct fake_balloon *fake);
+int fake_balloon_restore(struct fake_balloon *fake);
+unsigned long fake_balloon_run_out(struct fake_balloon *fake);
+
+unsigned long fake_balloon_patience(struct fake_balloon *fake);
 
 /*
  * Waits until @condition; what it looks at need not wake anybody. Once it is true
@@ -230,7 +242,7 @@ void fake_balloon_vanish(struct fake_balloon *fake);
  */
 #define fake_balloon_wait(fake, condition)						\
 ({											\
-	unsigned long end_ = jiffies + FAKE_PATIENCE;					\
+	unsigned long end_ = jiffies + fake_balloon_patience(fake);			\
 	bool met_;									\
 											\
 	do {										\
@@ -239,9 +251,18 @@ void fake_balloon_vanish(struct fake_balloon *fake);
 	met_;										\
 })
 
-#define FAKE_EXPECT_SOON(test, fake, condition) \
-	KUNIT_EXPECT_TRUE(test, fake_balloon_wait(fake, condition))
-#define FAKE_ASSERT_SOON(test, fake, condition) \
-	KUNIT_ASSERT_TRUE(test, fake_balloon_wait(fake, condition))
+#define FAKE_EXPECT_SOON(test, fake, condition)						\
+do {											\
+	bool soon_ = fake_balloon_wait(fake, condition);				\
+											\
+	KUNIT_EXPECT_TRUE_MSG(test, soon_, "never: %s", #condition);			\
+} while (0)
+
+#define FAKE_ASSERT_SOON(test, fake, condition)						\
+do {											\
+	bool soon_ = fake_balloon_wait(fake, condition);				\
+											\
+	KUNIT_ASSERT_TRUE_MSG(test, soon_, "never: %s", #condition);			\
+} while (0)
 
 #endif /* FAKE_BALLOON_H */

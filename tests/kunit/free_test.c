@@ -8,7 +8,6 @@
 #include <linux/vmstat.h>
 
 #include "fake.h"
-#include "hog.h"
 #include "log.h"
 #include "suites.h"
 
@@ -67,11 +66,11 @@ static void hint_reclaimed(struct kunit *test)
 	fake_balloon_command(fake, ROUND);
 	FAKE_ASSERT_SOON(test, fake, fake->commands == 2);
 	lent = before - free_bytes();
-	hog_run_out();
+	fake_balloon_run_out(fake);
 	KUNIT_EXPECT_GT(test, free_bytes(), before - lent / 2);
 	fake_balloon_unplug(fake);
 	/* mm asks its shrinkers again. */
-	hog_run_out();
+	fake_balloon_run_out(fake);
 }
 
 /* H3: an id that the host has not taken yet is not written over by the next. */

@@ -158,12 +158,12 @@ static void life_suspend(struct kunit *test)
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == 1000);
 
 	for (i = 0; i < 3; i++) {
-		KUNIT_EXPECT_EQ(test, virtio_device_freeze(&fake->vdev), 0);
+		KUNIT_EXPECT_EQ(test, fake_balloon_freeze(fake), 0);
 		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
 		KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), 0);
 		KUNIT_EXPECT_EQ(test, fake->status & VIRTIO_CONFIG_S_DRIVER_OK, 0);
 		fake->stats_tags = 0;
-		KUNIT_ASSERT_EQ(test, virtio_device_restore(&fake->vdev), 0);
+		KUNIT_ASSERT_EQ(test, fake_balloon_restore(fake), 0);
 		KUNIT_EXPECT_EQ(test, le32_to_cpu(fake->config.poison_val), POISON);
 		FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == 1000);
 		FAKE_EXPECT_SOON(test, fake, fake->stats_tags == tags);
@@ -185,9 +185,9 @@ static void life_restore_fails(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 		fake_balloon_target(fake, 1000);
 		FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == 1000);
-		KUNIT_EXPECT_EQ(test, virtio_device_freeze(&fake->vdev), 0);
+		KUNIT_EXPECT_EQ(test, fake_balloon_freeze(fake), 0);
 		fake->fail = steps[i];
-		KUNIT_EXPECT_NE(test, virtio_device_restore(&fake->vdev), 0);
+		KUNIT_EXPECT_NE(test, fake_balloon_restore(fake), 0);
 		KUNIT_EXPECT_TRUE(test, fake->failed);
 		/* The host goes on wanting things. */
 		fake_balloon_target(fake, 2000);
@@ -269,7 +269,7 @@ static void life_frozen_again(struct kunit *test, bool failed)
 	} else {
 		FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == 1000);
 	}
-	KUNIT_ASSERT_EQ(test, virtio_device_freeze(&fake->vdev), 0);
+	KUNIT_ASSERT_EQ(test, fake_balloon_freeze(fake), 0);
 }
 
 /* D8: the same when it wakes up. */
@@ -281,7 +281,7 @@ static void life_restore_without_memory(struct kunit *test)
 	fake->features &= ~FAKE_F(DEFLATE_ON_OOM);
 	fake_balloon_target(fake, 1000);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-	KUNIT_ASSERT_EQ(test, virtio_device_freeze(&fake->vdev), 0);
+	KUNIT_ASSERT_EQ(test, fake_balloon_freeze(fake), 0);
 	fail_each_allocation(test, life_restore, life_frozen_again);
 	fake_balloon_unplug(fake);
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total);

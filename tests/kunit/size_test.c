@@ -9,7 +9,6 @@
 
 #include "fake.h"
 #include "file.h"
-#include "hog.h"
 #include "log.h"
 #include "suites.h"
 
@@ -78,7 +77,7 @@ static void size_oom_slow_host(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	size_plug_oom(test, SIZE);
 	fake_balloon_hold(fake, FAKE_DEFLATE, true);
-	KUNIT_EXPECT_EQ(test, hog_run_out(), 0UL);
+	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), 0UL);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
 	KUNIT_EXPECT_EQ(test, buffer->len, 1024U);
 	/* Notices if they have been freed: that poisons them. */
@@ -104,7 +103,7 @@ static void size_oom_untold(struct kunit *test)
 	fake->hasty = true;
 	size_plug_oom(test, 8 * SIZE);
 	fake_balloon_hold(fake, FAKE_DEFLATE, true);
-	KUNIT_EXPECT_EQ(test, hog_run_out(), (128 + 1024) / sizeof(__le32));
+	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), (128 + 1024) / sizeof(__le32));
 	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
 		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
 		KUNIT_EXPECT_EQ(test, buffer->len, lengths[i]);
@@ -120,7 +119,7 @@ static void size_oom(struct kunit *test)
 	struct fake_balloon *fake = test->priv;
 
 	size_plug_oom(test, 8 * SIZE);
-	KUNIT_EXPECT_EQ(test, hog_run_out(), 8UL * SIZE / 16);
+	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), 8UL * SIZE / 16);
 	FAKE_EXPECT_SOON(test, fake, reached(fake, 8 * SIZE - 8 * SIZE / 16));
 	FAKE_EXPECT_SOON(test, fake, reached(fake, 8 * SIZE));
 }
@@ -197,18 +196,22 @@ static void size_overlap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
 }
 
-/* A host that is merely slow is waited for, with a word about it, and one alone. */
+/* A host that is merely slow is waited for, with a word about it in time, and one alone. */
 static void size_slow_host(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
+	unsigned int looks;
 
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	log_watch("has not answered for 10 s");
 	fake_balloon_hold(fake, FAKE_INFLATE, true);
 	fake_balloon_target(fake, 100);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
+	looks = fake->looks;
 	FAKE_EXPECT_SOON(test, fake, log_count());
+	/* The driver looks once a second at the device. */
+	KUNIT_EXPECT_LT(test, fake->looks - looks, 15U);
 	/* Longer than from one look at the device to the next. */
 	msleep(2500);
 	KUNIT_EXPECT_EQ(test, log_count(), 1U);
@@ -286,7 +289,7 @@ static void size_move_short_queue(struct kunit *test)
 	size_plug_oom(test, 8 * SIZE);
 	/* The OOM's two buffers fill the queue. */
 	fake_balloon_hold(fake, FAKE_DEFLATE, true);
-	KUNIT_EXPECT_GT(test, hog_run_out(), 0UL);
+	KUNIT_EXPECT_GT(test, fake_balloon_run_out(fake), 0UL);
 	owned = fake->nr_owned;
 	moved = size_migrated();
 	KUNIT_EXPECT_EQ(test, file_write(FILE_COMPACT, "1"), 0);

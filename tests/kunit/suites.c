@@ -6,6 +6,8 @@
 
 #include "suites.h"
 
+const char suites_only[] = SUITES_ONLY;
+
 kunit_test_suites(&balloon_pack_suite, &balloon_sample_suite, &balloon_life_suite,
 		  &balloon_size_suite, &balloon_stats_suite, &balloon_free_suite, &balloon_dead_suite,
 		  &balloon_end_suite);

@@ -16,4 +16,7 @@ extern struct kunit_suite balloon_free_suite;
 extern struct kunit_suite balloon_dead_suite;
 extern struct kunit_suite balloon_end_suite;
 
+/* The one case with a device that is to run; empty for all. */
+extern const char suites_only[];
+
 #endif /* BALLOON_TEST_SUITES_H */
