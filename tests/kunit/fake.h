@@ -242,11 +242,12 @@ unsigned long fake_balloon_patience(struct fake_balloon *fake);
  */
 #define fake_balloon_wait(fake, condition)						\
 ({											\
-	unsigned long end_ = jiffies + fake_balloon_patience(fake);			\
+	struct fake_balloon *fake_ = (fake);						\
+	unsigned long end_ = jiffies + fake_balloon_patience(fake_);			\
 	bool met_;									\
 											\
 	do {										\
-		met_ = wait_event_timeout((fake)->changed, condition, HZ / 50 + 1);	\
+		met_ = wait_event_timeout(fake_->changed, condition, HZ / 50 + 1);	\
 	} while (!met_ && time_before(jiffies, end_));					\
 	met_;										\
 })
