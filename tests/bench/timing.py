@@ -5,12 +5,11 @@ import re
 import statistics
 import time
 
-from guest import MIB, start_guest
+from guest import MIB, STATS_QUEUE, start_guest
 
 GIB = 1024 * MIB
 SMP = {'cpus': 2}
-STATS_QUEUE = 2
-TRACE = ('virtio_notify', 'virtio_queue_notify', 'virtio_balloon_set_config')
+EVENTS = ('virtio_notify', 'virtio_queue_notify', 'virtio_balloon_set_config')
 THRASHING = {'memory': 192, 'swap': 512}
 PAUSE = 0.1             # seconds between an answer and the next request
 # What frees pages, as kernels call it.
@@ -22,22 +21,9 @@ NOTIFIER = {'stock': 'virtio_balloon_oom_notify', 'ours': 'balloon_oom_notify'}
 
 def start(lab, new_directory, **options):
     """A guest with the driver loaded, whose QEMU notes what it and the guest say."""
-    log = new_directory() / 'trace'
-    events = [word for event in TRACE for word in ('-trace', event)]
-    guest = start_guest(lab, new_directory, **SMP, **options,
-                        qemu_args=(*events, '-D', log, '-msg', 'timestamp=on'))
-    guest.trace_log = log
+    guest = start_guest(lab, new_directory, **SMP, **options, events=EVENTS)
     guest.load()
     return guest
-
-
-EVENT = re.compile(r'^\d+@(\d+\.\d+):(\w+) (.*)$', re.M)
-
-
-def traced(guest):
-    """Time in seconds, name and arguments of each event so far."""
-    return [(float(when), name, arguments) for when, name, arguments in
-            EVENT.findall(guest.trace_log.read_text())]
 
 
 def take(lab, new_directory, zeroed):
@@ -50,7 +36,7 @@ def take(lab, new_directory, zeroed):
     guest.balloon(size)
     guest.wait_actual(size, 300)
     ended = time.time()
-    writes = [when for when, name, _ in traced(guest)
+    writes = [when for when, name, _ in guest.noted()
               if name == 'virtio_balloon_set_config' and began <= when <= ended]
     won = full - guest.rss()
     guest.check_log()
@@ -78,7 +64,7 @@ def ask(guest, seconds):
         time.sleep(PAUSE)
     guest.poll_stats(0)
 
-    events = traced(guest)
+    events = guest.noted()
     for _, name, arguments in events:
         if name == 'virtio_queue_notify' and f' n {STATS_QUEUE} ' in arguments:
             queue = arguments.split()[-1]

@@ -23,6 +23,10 @@ import gcov     # noqa: E402
 MIB = 1 << 20
 UNSET = (1 << 64) - 1           # a statistic the guest never sent
 BALLOON = '/machine/peripheral/balloon0'
+# Queues of the balloon, as QEMU's events name them.
+INFLATE_QUEUE, STATS_QUEUE = '0', '2'
+EVENTS_OF_QUEUES = ('virtio_queue_notify',)
+EVENT = re.compile(r'^\d+@(\d+\.\d+):(\w+) (.*)$', re.M)
 # Emulation on a busy machine: far more than any of this should take.
 BOOT_TIMEOUT = 60
 # The emulated serial port of a busy guest may sit on what it received until
@@ -167,6 +171,7 @@ class Guest:
 
     memory, swap, disk  MiB, without what the lab reserves; swap (vda, switched on)
                         and disk (the next, ext4) are sparse files
+    nodes               MiB of each NUMA node, in place of memory; cpus is then one each
     disks               of another guest, as it left them
     balloon             properties of the balloon device; None: no balloon
     ports               root ports "port0"... to hot-plug into (q35 only)
@@ -176,18 +181,22 @@ class Guest:
     leaks               have a kernel that can look for them do so
     reboot              let the guest reboot instead of ending QEMU
     incoming            a guest to be migrated here, see migrate_to()
+    events              of QEMU's tracing, which it notes with their times, see noted()
     qemu_args           anything else
     """
 
     def __init__(self, lab, directory, memory=512, cpus=2, machine='q35',
                  balloon=(), append='', bzimage=False, leaks=False, swap=0, disk=0, disks=(),
                  ports=0, accel='tcg,thread=multi', reboot=False,
-                 incoming=None, qemu_args=()):
+                 incoming=None, nodes=(), events=(), qemu_args=()):
+        if nodes:
+            memory, cpus = sum(nodes), len(nodes)
         self.lab = lab
         self.memory = memory * MIB
         self.cpus = cpus
         self.console = directory / 'console.log'
         self.qemu_log = directory / 'qemu.log'
+        self.events_path = directory / 'events.log'
         self.qmp_path = directory / 'qmp.sock'      # for another client
         self.migration_path = directory / 'migration.sock'
         self.exit_expected = False
@@ -215,7 +224,9 @@ class Guest:
         args = [
             lab.qemu, '-nodefaults', '-no-user-config', '-display', 'none',
             '-machine', machine, '-accel', accel,
-            '-m', f'{memory + lab.reserve}M', '-smp', str(cpus),
+            '-m', f'{memory + lab.reserve}M',
+            # A kernel warns of a node that shares its socket with another.
+            '-smp', f'{cpus},sockets={cpus}' if nodes else str(cpus),
             '-kernel', lab.bzimage if bzimage else lab.vmlinux,
             '-initrd', lab.initramfs,
             '-append', f'{KERNEL_ARGS} {lab.append} {append}{"" if leaks else NO_KMEMLEAK}',
@@ -235,6 +246,15 @@ class Guest:
                      '-device', f'virtio-blk-pci,drive=disk{i}']
         for i in range(ports):
             args += ['-device', f'pcie-root-port,id=port{i},chassis={i + 1}']
+        for i, size in enumerate(nodes):
+            # What the lab reserves is taken early, and so from the first.
+            size += 0 if i else lab.reserve
+            args += ['-object', f'memory-backend-ram,id=node{i},size={size}M',
+                     '-numa', f'node,nodeid={i},cpus={i},memdev=node{i}']
+        for event in events:
+            args += ['-trace', event]
+        if events:
+            args += ['-D', self.events_path, '-msg', 'timestamp=on']
         # Always there, so that a hot-plugged balloon can use it too.
         args += ['-object', 'iothread,id=iothread0']
         if balloon is not None:
@@ -400,6 +420,11 @@ class Guest:
         return {name.rstrip(':'): int(value) * (1024 if unit else 1)
                 for name, value, *unit in self._table('/proc/meminfo')}
 
+    def node_meminfo(self, name):
+        """One of the sizes that each NUMA node has in its meminfo, in bytes."""
+        return [int(line.split()[3]) * 1024 for line in self.sh(
+            f'cat /sys/devices/system/node/node*/meminfo | grep " {name}:"').splitlines()]
+
     def vmstat(self):
         return {name: int(value) for name, value in self._table('/proc/vmstat')}
 
@@ -495,6 +520,19 @@ class Guest:
     def wait_actual(self, size, timeout=TIMEOUT):
         self.wait_for(lambda: self.actual() == size, timeout,
                       f'guest size of {size >> 10} KiB')
+
+    def noted(self):
+        """Time in seconds, name and arguments of each event of QEMU's so far."""
+        return [(float(when), name, arguments) for when, name, arguments in
+                EVENT.findall(self.events_path.read_text())]
+
+    def notified(self, queue):
+        """When the guest has told the host of something on this queue of the balloon."""
+        calls = [(when, *re.fullmatch(r'vdev (\S+) n (\d+) vq \S+', arguments).groups())
+                 for when, name, arguments in self.noted() if name == 'virtio_queue_notify']
+        # Disks have a queue for each CPU, of which there are two.
+        balloon = next(device for _, device, number in calls if number == STATS_QUEUE)
+        return [when for when, device, number in calls if (device, number) == (balloon, queue)]
 
     def _get(self, name):
         return self.qmp.cmd('qom-get', path=BALLOON, property=name)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from guest import MIB
+from guest import EVENTS_OF_QUEUES, INFLATE_QUEUE, MIB
 
 SWAPPY = {'memory': 192, 'swap': 256, 'disk': 256}
 SLACK = 3 * MIB         # of free memory: slabs grow
@@ -66,6 +66,19 @@ def test_host_memory(borrow):
     assert guest.rss() - small < 32 * MIB
     touch_all(guest, 256)
     assert guest.rss() - small > 192 * MIB
+
+
+def test_page_cache(boot):
+    """What is free was read from a disk and is in the way: still, buffers go out full."""
+    guest = boot(disk=1024, events=EVENTS_OF_QUEUES)
+    guest.total = total(guest)
+    guest.load()
+    guest.stats()
+    guest.sh('cat /dev/vda >/dev/null')
+    assert guest.meminfo()['MemFree'] < 64 * MIB
+    resize(guest, 256 * MIB)
+    assert guest.vmstat()['pgsteal_direct'] > 0
+    assert len(guest.notified(INFLATE_QUEUE)) <= 1.5 * 256
 
 
 def test_paused(borrow):
