@@ -5,7 +5,7 @@ import re
 import statistics
 import time
 
-from guest import MIB, STATS_QUEUE, start_guest
+from guest import INFLATE_QUEUE, MIB, STATS_QUEUE, start_guest
 
 GIB = 1024 * MIB
 SMP = {'cpus': 2}
@@ -26,10 +26,15 @@ def start(lab, new_directory, **options):
     return guest
 
 
-def take(lab, new_directory, zeroed):
-    """1 GiB of memory that the guest has used, taken away from it: seconds, and more."""
-    guest = start(lab, new_directory, memory=1536, append=f'init_on_alloc={zeroed:d}')
+def use(guest):
+    """Have the guest use most of its memory, and so the host provide it."""
     guest.hog(1200).kill()
+
+
+def take(lab, new_directory, fill=use, append='init_on_alloc=0', **options):
+    """1 GiB taken from a guest that has filled its memory: seconds, and more."""
+    guest = start(lab, new_directory, memory=1536, append=append, **options)
+    fill(guest)
     full = guest.rss()
     size = guest.memory - GIB
     began = time.time()
@@ -38,20 +43,36 @@ def take(lab, new_directory, zeroed):
     ended = time.time()
     writes = [when for when, name, _ in guest.noted()
               if name == 'virtio_balloon_set_config' and began <= when <= ended]
+    told = [when for when in guest.notified(INFLATE_QUEUE) if began <= when]
     won = full - guest.rss()
     guest.check_log()
     guest.close()
     return {'inflate': writes[-1] - began, 'writes': len(writes), 'won': won / MIB,
-            'age': max(b - a for a, b in zip([began, *writes], writes))}
+            'age': max(b - a for a, b in zip([began, *writes], writes)),
+            'told': len(told) / (GIB / MIB)}
 
 
 def inflate(lab, new_directory):
-    return take(lab, new_directory, zeroed=False)
+    return take(lab, new_directory)
 
 
 def inflate_zeroed(lab, new_directory):
     """As Debian's kernels do by default: in emulation, zeroing is most of the guest's work."""
-    return {'inflate, zeroed': take(lab, new_directory, zeroed=True)['inflate']}
+    return {'inflate, zeroed': take(lab, new_directory, append='init_on_alloc=1')['inflate']}
+
+
+def numa(lab, new_directory):
+    """More than one node has."""
+    taken = take(lab, new_directory, nodes=(768, 768))
+    return {'numa': taken['inflate'], 'numa, told': taken['told']}
+
+
+def cache(lab, new_directory):
+    """All of it was read from a disk, and is to be reclaimed first."""
+    taken = take(lab, new_directory, disk=2048,
+                 fill=lambda guest: guest.sh(
+                     'mount /dev/vda /mnt && cat /dev/vda >/dev/null', 300))
+    return {'cache': taken['inflate'], 'cache, told': taken['told']}
 
 
 def ask(guest, seconds):

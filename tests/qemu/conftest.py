@@ -28,21 +28,20 @@ def pytest_configure(config):
     config.addinivalue_line(
         'markers', 'ours: about something that the stock driver does not have')
     config.addinivalue_line(
-        'markers', 'option(name): asks for a kernel of ours that was made with it')
+        'markers', 'option(name): asks for a kernel that was made with it')
     config.addinivalue_line(
         'markers', 'pressure: asks for a driver that sends the statistics of memory pressure')
 
 
 def pytest_collection_modifyitems(config, items):
-    kernel = config.getoption('kernel')
+    kernel = kernel_tree(config.getoption('kernel'))
     driver = config.getoption('driver')
-    mute = driver == 'stock' and version(release(kernel_tree(kernel))) < FIRST_WITH_PRESSURE
+    mute = driver == 'stock' and version(release(kernel)) < FIRST_WITH_PRESSURE
 
     def cannot(item):
         if mute and item.get_closest_marker('pressure'):
             return True
-        option = item.get_closest_marker('option')
-        if option and not (kernel and has_option(kernel, *option.args)):
+        if any(not has_option(kernel, *option.args) for option in item.iter_markers('option')):
             return True
         return driver == 'stock' and item.get_closest_marker('ours')
 

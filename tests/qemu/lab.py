@@ -41,9 +41,10 @@ def uncompressed(bzimage, path):
 
 
 def has_option(kernel, option):
-    """Whether a kernel is one of ours, and made with this option."""
-    config = pathlib.Path(kernel) / '.config'
-    return config.exists() and f'CONFIG_{option}=y' in config.read_text().splitlines()
+    """Whether the kernel in a tree, ours or a package's, was made with this option."""
+    kernel = pathlib.Path(kernel)
+    configs = [*kernel.glob('.config'), *kernel.glob('boot/config-*')]
+    return f'CONFIG_{option}=y' in configs[0].read_text().splitlines()
 
 
 def kernel_tree(kernel=None):

@@ -7,6 +7,8 @@ import pytest
 
 from guest import EVENTS_OF_QUEUES, INFLATE_QUEUE, MIB
 
+pytestmark = pytest.mark.option('NUMA')
+
 LEFT = 64           # MiB a node that are not asked for
 UNEVEN = 0.03       # of the guest's memory, by which nodes may differ in what is free
 NOTIFICATIONS = 1.5     # a MiB

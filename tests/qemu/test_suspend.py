@@ -292,6 +292,28 @@ def test_wakeup(sleeper, shows):
     shows(AWAKE, True)
 
 
+@pytest.mark.ours
+def test_wakeup_is_gone_with_the_device(boot):
+    """Nothing of a device that was to wake the guest stays when it is unplugged."""
+    guest = boot(balloon=None, ports=1, accel='tcg,thread=single')
+    guest.load()
+    sources = 'cat /sys/kernel/debug/wakeup_sources'
+    classes = 'for link in /sys/class/wakeup/*; do readlink -f $link; done'
+    before = [line.split()[0] for line in guest.sh(sources).splitlines()], guest.sh(classes)
+    for _ in range(2):
+        guest.plug()
+        guest.wait_for(guest.driver_ok, what='driver')
+        guest.sh(f'echo enabled >{WAKEUP}')
+        # Asked for something, it is awake for a while.
+        guest.balloon(256 * MIB)
+        guest.wait_actual(256 * MIB)
+        during = guest.sh(classes)
+        assert during.count('/virtio') == before[1].count('/virtio') + 1
+        guest.unplug()
+        after = [line.split()[0] for line in guest.sh(sources).splitlines()], guest.sh(classes)
+        assert after == before
+
+
 def test_hibernation(boot, shows):
     """The same guest goes on in another QEMU, from what it left in swap."""
     before = boot(bzimage=True, swap=256)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A guest that crashes, and the kernel that then saves what it had in memory."""
+
+import re
+import shutil
+import struct
+import subprocess
+
+import pytest
+
+from guest import KERNEL_ARGS, MIB, NO_KMEMLEAK
+from lab import LAB, run
+from test_hint import begin_migration
+
+MEMORY = 640            # MiB
+CAPTURE = 160           # MiB of it that are the capture kernel's
+# What the host wants: more than the capture kernel has, and less than the other gives.
+TARGET = 256 * MIB
+DISK = 1024             # MiB, with room for the dump
+BALLOON = {'free-page-hint': True}
+# For a guest in emulation to read the memory of the one before, page by page.
+DUMP_TIMEOUT = 300
+FREE_PAGE_QUEUE = 3
+
+pytestmark = pytest.mark.option('KEXEC_FILE')
+
+
+@pytest.fixture
+def disk(lab, tmp_path):
+    """A disk with all that a capture kernel is loaded from."""
+    content, disk = tmp_path / 'content', tmp_path / 'disk'
+    kexec = run(LAB / 'fetch', 'kexec')
+    shutil.copytree(kexec.rpartition('/')[0], content)
+    shutil.copy(lab.bzimage, content / 'vmlinuz')
+    shutil.copy(lab.initramfs, content / 'initramfs')
+    subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', '-d', content, disk, f'{DISK}M'],
+                   check=True)
+    return disk
+
+
+def ranges(guest, name):
+    """From where to where in the guest's memory this is."""
+    return [(int(begin, 16), int(end, 16) + 1) for begin, end in re.findall(
+        rf'^ *(\w+)-(\w+) : {name}$', guest.sh('cat /proc/iomem'), re.M)]
+
+
+def to_dump(guest):
+    """All memory but what is the capture kernel's; mm has no use for the first MiB."""
+    (begin, end), = ranges(guest, 'Crash kernel')
+    assert end - begin == CAPTURE * MIB
+    return [part for first, last in ranges(guest, 'System RAM')
+            for part in ((max(first, MIB), min(last, begin)), (max(first, MIB, end), last))
+            if part[0] < part[1]]
+
+
+def crash(guest):
+    """Crash a guest with a large balloon, and meet the capture kernel in its place."""
+    args = f'{KERNEL_ARGS} {guest.lab.append}{NO_KMEMLEAK} nr_cpus=1 reset_devices'
+    guest.sh('mount /dev/vda /mnt && /mnt/kexec -s -p /mnt/vmlinuz --initrd=/mnt/initramfs '
+             f'--command-line="{args}" && umount /mnt')
+    guest.load()
+    guest.balloon(TARGET)
+    guest.wait_actual(TARGET)
+    guest.send('echo c >/proc/sysrq-trigger')
+    guest.wait_ready()
+    guest.sh('test -e /proc/vmcore')
+    assert guest.forgive('sysrq triggered crash')
+
+
+SAVE = 'mount /dev/vda /mnt && dd if=/proc/vmcore of=/mnt/vmcore bs=1M && umount /mnt'
+
+
+def saved(disk, path):
+    """The dump that the capture kernel left on the disk."""
+    subprocess.run(['/sbin/debugfs', '-R', f'dump /vmcore {path}', disk],
+                   check=True, stderr=subprocess.PIPE)
+    return path.read_bytes()
+
+
+ELF_HEADER = struct.Struct('<16sHHIQQQIHHHHHH')
+PROGRAM_HEADER = struct.Struct('<IIQQQQQQ')
+CORE, X86_64 = 4, 62
+LOAD, NOTE = 1, 4
+
+
+def check_dump(dump, memory):
+    """It is complete: a core file, with all of this memory in it."""
+    ident, kind, machine, _, _, at, _, _, _, size, count, *_ = ELF_HEADER.unpack_from(dump)
+    assert (ident[:6], kind, machine) == (b'\x7fELF\x02\x01', CORE, X86_64)
+    assert size == PROGRAM_HEADER.size
+    found, ends = [], []
+    for i in range(count):
+        what, _, offset, _, physical, length, _, _ = PROGRAM_HEADER.unpack_from(
+            dump, at + i * size)
+        ends.append(offset + length)
+        if what == LOAD:
+            found.append((physical, physical + length))
+        else:
+            assert what == NOTE
+            notes = dump[offset:offset + length]
+    assert max(ends) == len(dump)
+    # The kernel itself is in it twice.
+    assert set(memory) <= set(found)
+    return notes
+
+
+def test_dump(boot, disk, tmp_path):
+    """The capture kernel has little memory, and the host wants more than that: it gets none."""
+    guest = boot(memory=MEMORY, disks=[disk], append=f'crashkernel={CAPTURE}M', balloon=BALLOON)
+    release = guest.sh('uname -r').strip()
+    memory = to_dump(guest)
+    # Something to be found again.
+    secret = guest.sh('head -c 16 /dev/urandom | xxd -p | tee /secret').strip()
+    crash(guest)
+    free = guest.meminfo()['MemFree']
+    guest.load()
+    guest.wait_log('capture kernel')
+    guest.wait_actual(guest.memory)
+    guest.sh(SAVE, DUMP_TIMEOUT)
+    assert guest.actual() == guest.memory
+    guest.send('poweroff -f')
+    assert guest.wait_exit() == 0
+    dump = saved(disk, tmp_path / 'vmcore')
+    notes = check_dump(dump, memory)
+    assert f'OSRELEASE={release}\n'.encode() in notes
+    assert secret.encode() in dump
+    assert b'sysrq: Trigger a crash' in dump
