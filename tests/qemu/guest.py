@@ -428,6 +428,10 @@ class Guest:
     def vmstat(self):
         return {name: int(value) for name, value in self._table('/proc/vmstat')}
 
+    def mount_disk(self):
+        """Mount the disk, if it is the only one, at /mnt."""
+        self.sh('modprobe ext4 && mount -t ext4 /dev/vda /mnt')
+
     def hog(self, mib, timeout=TIMEOUT, cgroup=None):
         """Start a process that fills this much memory; wait until it has."""
         hog = Hog(self, mib, cgroup)

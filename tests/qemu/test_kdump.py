@@ -56,7 +56,8 @@ def to_dump(guest):
 def crash(guest):
     """Crash a guest with a large balloon, and meet the capture kernel in its place."""
     args = f'{KERNEL_ARGS} {guest.lab.append}{NO_KMEMLEAK} nr_cpus=1 reset_devices'
-    guest.sh('mount /dev/vda /mnt && /mnt/kexec -s -p /mnt/vmlinuz --initrd=/mnt/initramfs '
+    guest.mount_disk()
+    guest.sh('/mnt/kexec -s -p /mnt/vmlinuz --initrd=/mnt/initramfs '
              f'--command-line="{args}" && umount /mnt')
     guest.load()
     guest.balloon(TARGET)
@@ -67,7 +68,9 @@ def crash(guest):
     assert guest.forgive('sysrq triggered crash')
 
 
-SAVE = 'mount /dev/vda /mnt && dd if=/proc/vmcore of=/mnt/vmcore bs=1M && umount /mnt'
+def save(guest):
+    guest.mount_disk()
+    guest.sh('dd if=/proc/vmcore of=/mnt/vmcore bs=1M && umount /mnt', DUMP_TIMEOUT)
 
 
 def saved(disk, path):
@@ -116,7 +119,7 @@ def test_dump(boot, disk, tmp_path):
     guest.load()
     guest.wait_log('capture kernel')
     guest.wait_actual(guest.memory)
-    guest.sh(SAVE, DUMP_TIMEOUT)
+    save(guest)
     assert guest.actual() == guest.memory
     guest.send('poweroff -f')
     assert guest.wait_exit() == 0

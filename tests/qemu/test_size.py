@@ -75,7 +75,8 @@ def test_page_cache(boot):
     guest.load()
     guest.stats()
     # What nobody has open is not kept.
-    guest.sh('mount /dev/vda /mnt && cat /dev/vda >/dev/null')
+    guest.mount_disk()
+    guest.sh('cat /dev/vda >/dev/null')
     assert guest.meminfo()['MemFree'] < 64 * MIB
     resize(guest, 256 * MIB)
     assert guest.vmstat()['pgsteal_direct'] > 0
