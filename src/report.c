@@ -70,7 +70,7 @@ static int balloon_report_pages(struct page_reporting_dev_info *info,
  */
 static int balloon_report_order(void)
 {
-	return BALLOON_COMPAT_PAGEBLOCK_ORDER > get_order(SZ_2M) ? get_order(SZ_2M) : -1;
+	return get_order(SZ_2M) < BALLOON_COMPAT_PAGEBLOCK_ORDER ? get_order(SZ_2M) : -1;
 }
 
 /* mm reports while the device runs, unless the guest goes to sleep. */

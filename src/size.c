@@ -275,8 +275,8 @@ static int balloon_size_setup(struct balloon *b)
 	size->relief[0] = balloon_batch_alloc();
 	size->relief[1] = balloon_batch_alloc();
 	size->moving = balloon_batch_alloc();
-	if (!size->on_node || !size->filling || !size->inflating || !size->taking || !size->deflating ||
-	    !size->relief[0] || !size->relief[1] || !size->moving)
+	if (!size->on_node || !size->filling || !size->inflating || !size->taking ||
+	    !size->deflating || !size->relief[0] || !size->relief[1] || !size->moving)
 		return -ENOMEM;
 	return 0;
 }

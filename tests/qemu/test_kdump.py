@@ -10,7 +10,6 @@ import pytest
 
 from guest import KERNEL_ARGS, MIB, NO_KMEMLEAK
 from lab import LAB, run
-from test_hint import begin_migration
 
 MEMORY = 640            # MiB
 CAPTURE = 160           # MiB of it that are the capture kernel's
@@ -20,7 +19,6 @@ DISK = 1024             # MiB, with room for the dump
 BALLOON = {'free-page-hint': True}
 # For a guest in emulation to read the memory of the one before, page by page.
 DUMP_TIMEOUT = 300
-FREE_PAGE_QUEUE = 3
 
 pytestmark = pytest.mark.option('KEXEC_FILE')
 
@@ -115,7 +113,6 @@ def test_dump(boot, disk, tmp_path):
     # Something to be found again.
     secret = guest.sh('head -c 16 /dev/urandom | xxd -p | tee /secret').strip()
     crash(guest)
-    free = guest.meminfo()['MemFree']
     guest.load()
     guest.wait_log('capture kernel')
     guest.wait_actual(guest.memory)
