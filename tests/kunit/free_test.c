@@ -8,6 +8,7 @@
 #include <linux/vmstat.h>
 
 #include "fake.h"
+#include "hog.h"
 #include "log.h"
 #include "suites.h"
 
