@@ -14,7 +14,7 @@ ARGS ?=
 # Of check-kernels and check-debug, all by default.
 PARTS ?=
 
-.PHONY: modules help demo check check-kunit check-tools check-guest check-install check-kernels check-faults \
+.PHONY: modules help demo check check-build check-kunit check-tools check-guest check-install check-kernels check-faults \
 	check-debug soak bench tools install-tools trees deb lint install uninstall activate status clean
 
 # Kbuild takes such a path for several, or hands it to a shell or to make again.
@@ -39,6 +39,8 @@ help:
 	@echo 'make              build virtio_balloon.ko for the running kernel, or for KDIR='
 	@echo 'make demo         show in a QEMU guest what the host learns from it'
 	@echo 'make check        all tests: KUnit, and guests in QEMU'
+	@echo 'make check-build  that the module builds in any language, from any directory, and that'
+	@echo '                  the tools leave a guest its driver'
 	@echo 'make check-kunit  the KUnit suites alone'
 	@echo 'make check-guest  the guest tests alone; DRIVER=stock for the stock driver,'
 	@echo '                  ARGS= for pytest, such as ARGS="-k suspend"'
@@ -72,7 +74,11 @@ demo: tools
 	$(DEPS) build lab
 	$(PYTHON) tests/demo.py
 
-check: check-kunit check-tools check-guest
+check: check-build check-kunit check-tools check-guest
+
+check-build:
+	$(DEPS) build buildtest
+	$(PYTEST) -n 2 tests/build $(ARGS)
 
 check-kunit:
 	$(DEPS) build lab kernel
