@@ -14,7 +14,7 @@ from lab import LAB, run
 MEMORY = 640            # MiB
 CAPTURE = 160           # MiB of it that are the capture kernel's
 # What the host wants: more than the capture kernel has, and less than the other gives.
-TARGET = 256 * MIB
+TARGET = 288 * MIB
 DISK = 1024             # MiB, with room for the dump
 BALLOON = {'free-page-hint': True}
 # For a guest in emulation to read the memory of the one before, page by page.

@@ -275,27 +275,6 @@ def test_target_out_of_reach(borrow, survives):
 
 
 @pytest.mark.ours
-def test_target_out_of_reach_adjusted(borrow):
-    """A host that has another wish every moment does not make the guest try harder."""
-    guest = borrow(balloon={'deflate-on-oom': True})
-    guest.load()
-    # While there is memory to trace with.
-    guest.trace('balloon_pages_inflate')
-    guest.balloon(MIB)
-    guest.wait_log('no more memory to give')
-    before = guest.traced('balloon_pages_inflate')
-    log = len(guest.log())
-    for i in range(100):
-        guest.balloon((1 + i % 3) * MIB)
-        time.sleep(.2)
-    # Less than once a wish. What other processes let go of meanwhile is tried for.
-    assert guest.traced('balloon_pages_inflate') - before < 60
-    assert len(guest.log()[log:].splitlines()) <= 2
-    guest.balloon(guest.memory)
-    guest.wait_actual(guest.memory)
-
-
-@pytest.mark.ours
 def test_min_guest_free(borrow):
     """An administrator's floor: what the host wants beyond it, it does not get."""
     guest = borrow()
