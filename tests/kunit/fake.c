@@ -497,8 +497,11 @@ static void fake_set(struct virtio_device *vdev, unsigned int offset, const void
 		fake_breach(fake, "%u bytes written at %u of the configuration", len, offset);
 	} else {
 		memcpy((u8 *)&fake->config + offset, buf, len);
-		if (offset == offsetof(struct virtio_balloon_config, actual))
+		if (offset == offsetof(struct virtio_balloon_config, actual)) {
 			fake->writes_actual++;
+			fake->least_actual = min(fake->least_actual,
+						 le32_to_cpu(fake->config.actual));
+		}
 	}
 	spin_unlock_irqrestore(&fake->lock, flags);
 	wake_up_all(&fake->changed);

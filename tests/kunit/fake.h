@@ -124,6 +124,7 @@ struct fake_act {
  * @forgot: reset behind the driver's back
  * @failed: the driver's side has set FAILED
  * @writes_actual: how often `actual` was written
+ * @least_actual: the least that it was, since the test has last set this
  * @queues: by role
  * @owned: page numbers that are the host's
  * @nr_owned: how many
@@ -171,6 +172,7 @@ struct fake_balloon {
 	bool forgot;
 	bool failed;
 	unsigned int writes_actual;
+	u32 least_actual;
 	struct fake_queue queues[FAKE_QUEUES];
 	struct xarray owned;
 	unsigned long nr_owned;

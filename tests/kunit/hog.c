@@ -4,7 +4,6 @@
 #include <linux/mm.h>
 #include <linux/oom.h>
 #include <linux/spinlock.h>
-#include <linux/vmstat.h>
 
 #include "hog.h"
 
@@ -44,41 +43,6 @@ static int hog_oom(struct notifier_block *nb, unsigned long unused, void *data)
 /* After everybody else. */
 static struct notifier_block hog_nb = { .notifier_call = hog_oom, .priority = INT_MIN };
 
-static bool hog_one(gfp_t gfp)
-{
-	struct page *page = alloc_page(gfp | __GFP_NOWARN);
-
-	if (!page)
-		return false;
-	spin_lock(&hog_lock);
-	list_add(&page->lru, &hog_pages);
-	spin_unlock(&hog_lock);
-	cond_resched();
-	return true;
-}
-
-/**
- * hog_take - take all memory but some
- * @left: pages to leave free
- *
- * Sleeps, but takes only what is free. Undone by hog_give().
- */
-void hog_take(unsigned long left)
-{
-	while (global_zone_page_state(NR_FREE_PAGES) > left && hog_one(GFP_NOWAIT))
-		;
-}
-
-/**
- * hog_give - undo hog_take()
- *
- * Sleeps.
- */
-void hog_give(void)
-{
-	hog_release();
-}
-
 /**
  * hog_run_out - take memory until mm knows no more, and asks for it back
  *
@@ -88,11 +52,20 @@ void hog_give(void)
  */
 unsigned long hog_run_out(void)
 {
+	struct page *page;
+
 	hog_others = 0;
 	hog_asked = false;
 	register_oom_notifier(&hog_nb);
-	while (!READ_ONCE(hog_asked) && hog_one(GFP_KERNEL))
-		;
+	while (!READ_ONCE(hog_asked)) {
+		page = alloc_page(GFP_KERNEL | __GFP_NOWARN);
+		if (!page)
+			break;
+		spin_lock(&hog_lock);
+		list_add(&page->lru, &hog_pages);
+		spin_unlock(&hog_lock);
+		cond_resched();
+	}
 	unregister_oom_notifier(&hog_nb);
 	hog_release();
 	return hog_others;

@@ -6,8 +6,6 @@
 #ifndef BALLOON_TEST_HOG_H
 #define BALLOON_TEST_HOG_H
 
-void hog_take(unsigned long left);
-void hog_give(void);
 unsigned long hog_run_out(void);
 void hog_use_free(void);
 
