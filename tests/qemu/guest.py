@@ -24,7 +24,7 @@ MIB = 1 << 20
 UNSET = (1 << 64) - 1           # a statistic the guest never sent
 BALLOON = '/machine/peripheral/balloon0'
 # Queues of the balloon, as QEMU's events name them.
-INFLATE_QUEUE, STATS_QUEUE = '0', '2'
+INFLATE_QUEUE, STATS_QUEUE, HINT_QUEUE = '0', '2', '3'
 EVENTS_OF_QUEUES = ('virtio_queue_notify',)
 EVENT = re.compile(r'^\d+@(\d+\.\d+):(\w+) (.*)$', re.M)
 # Emulation on a busy machine: far more than any of this should take.

@@ -8,13 +8,14 @@ import subprocess
 
 import pytest
 
-from guest import KERNEL_ARGS, MIB, NO_KMEMLEAK
+from guest import EVENTS_OF_QUEUES, GuestError, HINT_QUEUE, KERNEL_ARGS, MIB, NO_KMEMLEAK
 from lab import LAB, run
+from test_hint import begin_migration, cancel_migration
 
 MEMORY = 640            # MiB
 CAPTURE = 160           # MiB of it that are the capture kernel's
-# What the host wants: more than the capture kernel has, and less than the other gives.
-TARGET = 288 * MIB
+# What the host wants: a balloon larger than the capture kernel, which the other can give.
+TARGET = 320 * MIB
 DISK = 1024             # MiB, with room for the dump
 BALLOON = {'free-page-hint': True}
 # For a guest in emulation to read the memory of the one before, page by page.
@@ -105,19 +106,49 @@ def check_dump(dump, memory):
     return notes
 
 
-def test_dump(boot, disk, tmp_path):
+def config_interrupts(guest):
+    """How often devices said that something is to be looked up."""
+    return sum(int(line.split()[1]) for line in guest.sh('cat /proc/interrupts').splitlines()
+               if line.endswith('-config'))
+
+
+def check_not_hinted(guest, boot):
+    """The host asks for free pages, as it does when it migrates the guest, and gets none."""
+    target = boot(memory=MEMORY, balloon=BALLOON, incoming=guest)
+    heard, told = config_interrupts(guest), guest.notified(HINT_QUEUE)
+    begin_migration(guest, target)
+    guest.wait_for(lambda: config_interrupts(guest) > heard, what='the host to ask')
+    # The answer to what it is asked next.
+    guest.stats()
+    assert guest.notified(HINT_QUEUE) == told
+    cancel_migration(guest, target)
+
+
+def test_dump(boot, disk, tmp_path, survives):
     """The capture kernel has little memory, and the host wants more than that: it gets none."""
-    guest = boot(memory=MEMORY, disks=[disk], append=f'crashkernel={CAPTURE}M', balloon=BALLOON)
+    guest = boot(memory=MEMORY, disks=[disk], append=f'crashkernel={CAPTURE}M', balloon=BALLOON,
+                 events=EVENTS_OF_QUEUES)
     release = guest.sh('uname -r').strip()
     memory = to_dump(guest)
     # Something to be found again.
     secret = guest.sh('head -c 16 /dev/urandom | xxd -p | tee /secret').strip()
     crash(guest)
     guest.load()
+    survives('crash: the capture kernel saves the dump', guest.lab.driver == 'ours')
+    if guest.lab.driver == 'stock':
+        with pytest.raises(GuestError):
+            save(guest)
+        guest.wait_exit()
+        assert 'System is deadlocked on memory' in guest.log()
+        guest.console.write_text('')
+        return
+
     guest.wait_log('capture kernel')
     guest.wait_actual(guest.memory)
+    check_not_hinted(guest, boot)
     save(guest)
     assert guest.actual() == guest.memory
+    assert guest.log().count('capture kernel') == 1
     guest.send('poweroff -f')
     assert guest.wait_exit() == 0
     dump = saved(disk, tmp_path / 'vmcore')

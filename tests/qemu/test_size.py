@@ -68,6 +68,7 @@ def test_host_memory(borrow):
     assert guest.rss() - small > 192 * MIB
 
 
+@pytest.mark.ours
 def test_page_cache(boot):
     """What is free was read from a disk and is in the way: still, buffers go out full."""
     guest = boot(disk=1024, events=EVENTS_OF_QUEUES)
