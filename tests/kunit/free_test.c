@@ -194,8 +194,11 @@ static void report_waits(struct kunit *test)
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_REPORT, buffer));
 	msleep(2500);
 	KUNIT_EXPECT_TRUE(test, fake_balloon_bound(fake));
-	for (i = 0; i < buffer->nents; i++)
+	/* Neither used nor among those that mm could give away. */
+	for (i = 0; i < buffer->nents; i++) {
 		KUNIT_EXPECT_EQ(test, page_count(virt_to_page(buffer->sg[i].data)), 0);
+		KUNIT_EXPECT_FALSE(test, PageBuddy(virt_to_page(buffer->sg[i].data)));
+	}
 	fake_balloon_answer(fake, FAKE_REPORT, buffer, 0);
 	fake_balloon_hold(fake, FAKE_REPORT, false);
 	FAKE_EXPECT_SOON(test, fake, fake->queues[FAKE_REPORT].buffers > 1);
