@@ -121,9 +121,9 @@ static void size_oom(struct kunit *test)
 	size_plug_oom(test, 8 * SIZE);
 	fake->least_actual = U32_MAX;
 	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), 8UL * SIZE / 16);
-	/* By now it may be growing again. */
+	/* Others may have run out of memory as well, and by now it may be growing again. */
 	FAKE_EXPECT_SOON(test, fake,
-			 READ_ONCE(fake->least_actual) == 8 * SIZE - 8 * SIZE / 16);
+			 READ_ONCE(fake->least_actual) <= 8 * SIZE - 8 * SIZE / 16);
 	FAKE_EXPECT_SOON(test, fake, reached(fake, 8 * SIZE));
 }
 
