@@ -315,7 +315,10 @@ static int balloon_pm_notify(struct notifier_block *nb, unsigned long action, vo
 		room = balloon_room(b, i);
 		err = room->asleep ? room->asleep(b) : 0;
 		if (err) {
-			/* mm asks those to wake up that it asked before, which are not we. */
+			/*
+			 * The kernel tells those that the guest stays awake whose notifiers it
+			 * had called before. This one is not among them.
+			 */
 			balloon_wake(b);
 			return notifier_from_errno(err);
 		}

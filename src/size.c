@@ -184,7 +184,7 @@ static long balloon_size_grow(struct balloon *b, unsigned long nr)
 	return BALLOON_BACKOFF_MIN;
 }
 
-/* Likewise. */
+/* The time in jiffies until the next step is worth it, where the balloon is too large. */
 static long balloon_size_shrink(struct balloon *b, unsigned long nr)
 {
 	int taken = balloon_pages_deflate(b, nr);
