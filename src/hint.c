@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Free page hinting: while the host copies the guest's memory, it names a round
- * and is lent free blocks that need no copying. Serves "Free Page Hinting" of
- * the specification.
+ * Free page hinting: while the host copies the guest's memory to another machine, it asks
+ * for free blocks, which it need not copy. Each time that it asks is a round, with a
+ * command id of its own. Serves "Free Page Hinting" of the specification.
  *
- * The blocks are kept until the host is done, but mm may have them back at any
- * time: the host's copy is then of no use, and freeing initialises them.
+ * The driver keeps the blocks until the host is done. mm may take a block back earlier, at
+ * any time: the guest does not rely on what is in it.
  */
 #include <linux/gfp.h>
 #include <linux/list.h>
@@ -16,24 +16,24 @@
 #define BALLOON_HINT_ORDER	MAX_PAGE_ORDER
 #define BALLOON_HINT_PAGES	BIT(BALLOON_HINT_ORDER)
 
-/* Only blocks that are free already: no reclaim, no reserves. */
+/* Takes only blocks that are free already: no reclaim, no reserves. */
 #define BALLOON_HINT_GFP	(__GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC)
 
-/* One entry of the queue stays free for the message that the round ends. */
+/* One entry of the queue stays free for the buffer that ends a round. */
 #define BALLOON_HINT_RESERVED	1
 
-/* How long the work item runs at a time, in jiffies; the freezer waits for it. */
+/* The longest time in jiffies that the work item runs at once; the freezer waits for it. */
 #define BALLOON_HINT_SLICE	(HZ / 4)
 
-/* While the host takes nothing, look again so often, in jiffies. */
+/* While the queue is full, the work item looks again after this time, in jiffies. */
 #define BALLOON_HINT_POLL	HZ
 
-/* Blocks freed in one go with the lock held. */
+/* So many blocks are taken off the list while the lock is held. */
 #define BALLOON_HINT_BATCH	16
 
 /*
- * Gives up to @nr blocks back to mm, whether the host has looked at them or not.
- * Any context in which pages can be freed.
+ * Gives up to @nr blocks back to mm, also those that the host still has. Returns how many.
+ * May sleep.
  */
 static unsigned long balloon_hint_release(struct balloon_hint *hint, unsigned long nr)
 {
@@ -41,7 +41,7 @@ static unsigned long balloon_hint_release(struct balloon_hint *hint, unsigned lo
 	struct page *page, *next;
 	unsigned int n;
 
-	/* Outside the lock: initialising what is freed may take long. */
+	/* Freed without the lock: the kernel may initialise what is freed, which takes long. */
 	do {
 		LIST_HEAD(blocks);
 
@@ -80,8 +80,9 @@ static unsigned long balloon_hint_scan(struct shrinker *shrinker, struct shrink_
 	return balloon_hint_release(&b->hint, nr) * BALLOON_HINT_PAGES;
 }
 
-/* Says to the host where the round begins and ends. The token is not in flight. */
-static int balloon_hint_say(struct balloon *b, struct balloon_buffer *buffer, __virtio32 *value)
+/* Tells the host that a round begins or ends. @buffer, the token, is not in flight. */
+static int balloon_hint_send_cmd_id(struct balloon *b, struct balloon_buffer *buffer,
+				    __virtio32 *value)
 {
 	struct scatterlist sg;
 
@@ -89,8 +90,8 @@ static int balloon_hint_say(struct balloon *b, struct balloon_buffer *buffer, __
 	return balloon_host_give(b, BALLOON_QUEUE_HINT, &sg, buffer);
 }
 
-/* Lends one free block. Returns -ENOMEM when the guest has no more. */
-static int balloon_hint_lend(struct balloon *b)
+/* Gives one free block to the host. Returns -ENOMEM if the guest has no more. */
+static int balloon_hint_send_block(struct balloon *b)
 {
 	struct balloon_hint *hint = &b->hint;
 	struct scatterlist sg;
@@ -115,7 +116,7 @@ static int balloon_hint_lend(struct balloon *b)
 	return 0;
 }
 
-static u32 balloon_hint_command(struct balloon *b)
+static u32 balloon_hint_read_cmd_id(struct balloon *b)
 {
 	u32 id;
 
@@ -125,53 +126,56 @@ static u32 balloon_hint_command(struct balloon *b)
 
 /* What the work item is to do after a step. */
 enum balloon_hint_next {
-	BALLOON_HINT_AGAIN,	/* another step */
-	BALLOON_HINT_WAIT,	/* the queue's callback will say */
-	BALLOON_HINT_IDLE,	/* the configuration will change */
+	BALLOON_HINT_CONTINUE,	/* another step */
+	BALLOON_HINT_WAIT,	/* wait for the callback of the queue */
+	BALLOON_HINT_IDLE,	/* wait for a change of the configuration */
 };
 
 static enum balloon_hint_next balloon_hint_step(struct balloon *b)
 {
-	struct virtqueue *vq = b->vqs[BALLOON_QUEUE_HINT];
 	struct balloon_hint *hint = &b->hint;
-	u32 command;
+	unsigned int free;
+	u32 cmd_id;
 
 	if (balloon_host_gone(b)) {
 		balloon_hint_release(hint, ULONG_MAX);
 		return BALLOON_HINT_IDLE;
 	}
-	/* Not at each step: once a round has begun, QEMU shows STOP without meaning it. */
-	if (xchg(&hint->changed, 0))
-		hint->command = balloon_hint_command(b);
-	command = hint->command;
-	balloon_host_collect(b, BALLOON_QUEUE_HINT);
+	/*
+	 * Not read at each step: as soon as a round has begun, QEMU shows STOP in the
+	 * configuration, although the round goes on.
+	 */
+	if (xchg(&hint->config_changed, 0))
+		hint->cmd_id = balloon_hint_read_cmd_id(b);
+	cmd_id = hint->cmd_id;
+	free = balloon_host_free_entries(b, BALLOON_QUEUE_HINT);
 
-	if (hint->sending && command == hint->round) {
-		if (vq->num_free <= BALLOON_HINT_RESERVED)
+	if (hint->round_active && cmd_id == hint->round_id) {
+		if (free <= BALLOON_HINT_RESERVED)
 			return BALLOON_HINT_WAIT;
-		if (!balloon_hint_lend(b))
-			return BALLOON_HINT_AGAIN;
+		if (!balloon_hint_send_block(b))
+			return BALLOON_HINT_CONTINUE;
 	}
-	if (hint->sending) {
-		/* No block left to lend, or they are no longer asked for. */
+	if (hint->round_active) {
+		/* There are no more free blocks, or the host does not ask for them any more. */
 		if (hint->stop.in_flight)
 			return BALLOON_HINT_WAIT;
-		balloon_hint_say(b, &hint->stop, &hint->stop_value);
-		hint->sending = false;
+		balloon_hint_send_cmd_id(b, &hint->stop, &hint->stop_value);
+		hint->round_active = false;
 	}
 
-	if (command == VIRTIO_BALLOON_CMD_ID_DONE)
+	if (cmd_id == VIRTIO_BALLOON_CMD_ID_DONE)
 		balloon_hint_release(hint, ULONG_MAX);
-	if (command == VIRTIO_BALLOON_CMD_ID_DONE || command == VIRTIO_BALLOON_CMD_ID_STOP ||
-	    command == hint->round)
+	if (cmd_id == VIRTIO_BALLOON_CMD_ID_DONE || cmd_id == VIRTIO_BALLOON_CMD_ID_STOP ||
+	    cmd_id == hint->round_id)
 		return BALLOON_HINT_IDLE;
 
 	if (hint->id.in_flight)
 		return BALLOON_HINT_WAIT;
-	hint->round = command;
-	hint->id_value = cpu_to_virtio32(b->vdev, command);
-	hint->sending = !balloon_hint_say(b, &hint->id, &hint->id_value);
-	return hint->sending ? BALLOON_HINT_AGAIN : BALLOON_HINT_IDLE;
+	hint->round_id = cmd_id;
+	hint->id_value = cpu_to_virtio32(b->vdev, cmd_id);
+	hint->round_active = !balloon_hint_send_cmd_id(b, &hint->id, &hint->id_value);
+	return hint->round_active ? BALLOON_HINT_CONTINUE : BALLOON_HINT_IDLE;
 }
 
 static void balloon_hint_work(struct work_struct *work)
@@ -180,17 +184,17 @@ static void balloon_hint_work(struct work_struct *work)
 	unsigned long end = jiffies + BALLOON_HINT_SLICE;
 	enum balloon_hint_next next;
 
-	WRITE_ONCE(b->hint.waiting, false);
+	WRITE_ONCE(b->hint.waits_for_host, false);
 	do {
 		next = balloon_hint_step(b);
 		cond_resched();
-	} while (next == BALLOON_HINT_AGAIN && balloon_running(b) && time_before(jiffies, end));
+	} while (next == BALLOON_HINT_CONTINUE && balloon_running(b) && time_before(jiffies, end));
 
-	WRITE_ONCE(b->hint.waiting, next == BALLOON_HINT_WAIT);
-	if (next == BALLOON_HINT_AGAIN)
+	WRITE_ONCE(b->hint.waits_for_host, next == BALLOON_HINT_WAIT);
+	if (next == BALLOON_HINT_CONTINUE)
 		balloon_queue_work(b, &b->hint.work, 0);
 	else if (next == BALLOON_HINT_WAIT)
-		/* The callback may have come too early to see that we wait. */
+		/* The callback may have come before waits_for_host was set. */
 		balloon_queue_work(b, &b->hint.work, BALLOON_HINT_POLL);
 }
 
@@ -204,15 +208,15 @@ void balloon_hint_returned(struct virtqueue *vq)
 {
 	struct balloon *b = vq->vdev->priv;
 
-	if (READ_ONCE(b->hint.waiting))
+	if (READ_ONCE(b->hint.waits_for_host))
 		balloon_queue_work(b, &b->hint.work, 0);
 }
 
-static void balloon_hint_changed(struct balloon *b)
+static void balloon_hint_config_changed(struct balloon *b)
 {
 	if (!b->hint.shrinker)
 		return;
-	WRITE_ONCE(b->hint.changed, 1);
+	WRITE_ONCE(b->hint.config_changed, 1);
 	balloon_queue_work(b, &b->hint.work, 0);
 }
 
@@ -231,21 +235,21 @@ static void balloon_hint_start(struct balloon *b)
 {
 	struct balloon_hint *hint = &b->hint;
 
-	if (b->capture)
+	if (b->capture_kernel)
 		return;
-	if (virtqueue_get_vring_size(b->vqs[BALLOON_QUEUE_HINT]) <= BALLOON_HINT_RESERVED) {
-		balloon_say(b, KERN_WARNING,
+	if (balloon_host_queue_size(b, BALLOON_QUEUE_HINT) <= BALLOON_HINT_RESERVED) {
+		balloon_log(b, KERN_WARNING,
 			    "no free page hinting: the device's queue is too short\n");
 		return;
 	}
-	/* Without it, a guest short of memory could not have its blocks back. */
+	/* Without a shrinker, a guest short of memory could not get its blocks back. */
 	hint->shrinker = balloon_compat_shrinker_register("virtio-balloon", b, balloon_hint_count,
 							  balloon_hint_scan);
 	if (!hint->shrinker) {
-		balloon_say(b, KERN_WARNING, "no free page hinting: out of memory\n");
+		balloon_log(b, KERN_WARNING, "no free page hinting: out of memory\n");
 		return;
 	}
-	balloon_hint_changed(b);
+	balloon_hint_config_changed(b);
 }
 
 static void balloon_hint_quiesce(struct balloon *b)
@@ -258,30 +262,30 @@ static void balloon_hint_quiesce(struct balloon *b)
 	hint->shrinker = NULL;
 }
 
-/* The host need not be told that it does not get the blocks after all. */
-static void balloon_hint_empty(struct balloon *b)
+/* The host need not be told: the guest may take blocks back at any time. */
+static void balloon_hint_give_back(struct balloon *b)
 {
 	balloon_hint_release(&b->hint, ULONG_MAX);
 }
 
-static void balloon_hint_released(struct balloon *b)
+static void balloon_hint_after_reset(struct balloon *b)
 {
 	struct balloon_hint *hint = &b->hint;
 
 	hint->id.in_flight = false;
 	hint->stop.in_flight = false;
-	hint->sending = false;
-	hint->round = VIRTIO_BALLOON_CMD_ID_STOP;
-	hint->command = VIRTIO_BALLOON_CMD_ID_STOP;
-	hint->changed = 0;
+	hint->round_active = false;
+	hint->round_id = VIRTIO_BALLOON_CMD_ID_STOP;
+	hint->cmd_id = VIRTIO_BALLOON_CMD_ID_STOP;
+	hint->config_changed = 0;
 }
 
-const struct balloon_room balloon_hint_room = {
-	.feature = VIRTIO_BALLOON_F_FREE_PAGE_HINT,
+const struct balloon_feature balloon_hint_feature = {
+	.bit = VIRTIO_BALLOON_F_FREE_PAGE_HINT,
 	.setup = balloon_hint_setup,
 	.start = balloon_hint_start,
-	.changed = balloon_hint_changed,
+	.config_changed = balloon_hint_config_changed,
 	.quiesce = balloon_hint_quiesce,
-	.empty = balloon_hint_empty,
-	.released = balloon_hint_released,
+	.give_back = balloon_hint_give_back,
+	.after_reset = balloon_hint_after_reset,
 };

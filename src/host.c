@@ -1,31 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The one door to the host: gives it a buffer, waits until it is back, and
- * knows when there is no host to wait for.
+ * Gives buffers to the host, takes them back, waits for them, and finds out whether
+ * the device is still alive. No other file uses the functions of virtqueues, except
+ * negotiate.c, which creates the queues.
  *
- * Nobody wakes a waiter when a device dies. So every wait also looks at the
- * device, once a second. A device that is merely slow is waited for, unless the
- * balloon is being quiesced: then the wait has a limit, and ends with a reset too.
+ * Nobody wakes a waiter when a device dies. So every wait also looks at the device,
+ * once a second. A device that is only slow is waited for. While the balloon is being
+ * quiesced, this wait has a limit, and then the device is reset as a dead one is.
  */
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 
 #include "balloon.h"
+#include "compat/virtio.h"
 
 /* How often a waiter looks whether the device still lives, in jiffies. */
 #define BALLOON_HOST_POLL	HZ
 
 /**
+ * balloon_host_init - prepare the waits for the host
+ * @b: the balloon
+ *
+ * Any context.
+ */
+void balloon_host_init(struct balloon *b)
+{
+	init_waitqueue_head(&b->host.acked);
+	mutex_init(&b->host.gone_lock);
+}
+
+/**
  * balloon_host_acked - virtqueue callback: the host returned a buffer
  * @vq: the queue
  *
- * Any context. The waiter takes the buffer from the queue.
+ * Any context. Whoever waits for the buffer takes it from the queue.
  */
 void balloon_host_acked(struct virtqueue *vq)
 {
 	struct balloon *b = vq->vdev->priv;
 
-	wake_up(&b->acked);
+	wake_up(&b->host.acked);
 }
 
 static bool balloon_host_dead(struct balloon *b, u8 *status)
@@ -34,33 +48,32 @@ static bool balloon_host_dead(struct balloon *b, u8 *status)
 
 	*status = b->vdev->config->get_status(b->vdev);
 
-	/* 0 after a reset behind our back, all ones when the device is unplugged. */
+	/* It is 0 after a reset by somebody else, and all ones when the device is unplugged. */
 	if (!(*status & VIRTIO_CONFIG_S_DRIVER_OK) || *status == 0xff ||
 	    (*status & VIRTIO_CONFIG_S_NEEDS_RESET))
 		return true;
 
 	for (i = 0; i < BALLOON_QUEUES; i++)
-		if (b->vqs[i] && virtqueue_is_broken(b->vqs[i]))
+		if (b->host.vqs[i] && virtqueue_is_broken(b->host.vqs[i]))
 			return true;
 	return false;
 }
 
-/* From here on the host owns nothing, and nobody waits for it. */
+/* The host owns nothing from here on, and nobody waits for it any more. */
 static void balloon_host_end(struct balloon *b)
 {
-	lockdep_assert_held(&b->gone_lock);
-	WRITE_ONCE(b->gone, true);
+	lockdep_assert_held(&b->host.gone_lock);
+	WRITE_ONCE(b->host.gone, true);
 	balloon_host_reset(b);
-	wake_up_all(&b->acked);
+	wake_up_all(&b->host.acked);
 }
 
 /**
- * balloon_host_gone - look whether the device still lives
- * @b: the balloon, between start and reset
+ * balloon_host_gone - find out whether the device is dead
+ * @b: the balloon; the device was started and not reset since
  *
- * To be asked before a value from the configuration is believed. A device that
- * is found dead is reset before this returns, so the host owns no page and no
- * buffer any more.
+ * Ask this before you believe a value of the configuration. A device that is found
+ * dead is reset before this returns, so the host owns no page and no buffer any more.
  *
  * Sleeps; takes gone_lock. Serves "Driver Requirements: Device Status Field".
  *
@@ -70,45 +83,77 @@ bool balloon_host_gone(struct balloon *b)
 {
 	u8 status;
 
-	mutex_lock(&b->gone_lock);
-	if (!b->gone && balloon_host_dead(b, &status)) {
-		balloon_say(b, KERN_ERR,
+	mutex_lock(&b->host.gone_lock);
+	if (!b->host.gone && balloon_host_dead(b, &status)) {
+		balloon_log(b, KERN_ERR,
 			    "the device died (status 0x%02x): giving its memory back to the guest\n",
 			    status);
 		balloon_host_end(b);
 	}
-	mutex_unlock(&b->gone_lock);
+	mutex_unlock(&b->host.gone_lock);
 
-	return b->gone;
+	return b->host.gone;
 }
 
 /**
- * balloon_host_abandon - reset a device that lives and is of no use
- * @b: the balloon, between start and reset
+ * balloon_host_abandon - give up a device that is alive but does not work
+ * @b: the balloon; the device was started and not reset since
  * @why: what is wrong with it, for the log
  *
- * From here on the device is dead, see balloon_host_gone(). Sleeps; takes gone_lock.
+ * Resets the device. From here on it counts as dead, see balloon_host_gone(). Sleeps;
+ * takes gone_lock.
  */
 void balloon_host_abandon(struct balloon *b, const char *why)
 {
-	mutex_lock(&b->gone_lock);
-	if (!b->gone) {
-		balloon_say(b, KERN_ERR,
+	mutex_lock(&b->host.gone_lock);
+	if (!b->host.gone) {
+		balloon_log(b, KERN_ERR,
 			    "%s: resetting the device, and giving its memory back to the guest\n",
 			    why);
 		balloon_host_end(b);
 	}
-	mutex_unlock(&b->gone_lock);
+	mutex_unlock(&b->host.gone_lock);
 }
 
-static int balloon_host_added(struct balloon *b, struct virtqueue *vq, int err,
-			      struct balloon_buffer *buffer)
+static int balloon_host_added(int err, struct balloon_buffer *buffer)
 {
-	if (err)
-		return err;
-	buffer->in_flight = true;
-	virtqueue_kick(vq);
-	return 0;
+	if (!err)
+		buffer->in_flight = true;
+	return err;
+}
+
+/**
+ * balloon_host_put - put a buffer that the host reads on a queue
+ * @b: the balloon; its queues exist
+ * @queue: the caller serialises its use
+ * @sg: the buffer, one entry
+ * @buffer: token; not in flight
+ *
+ * Does not notify the host. Does not sleep and allocates nothing.
+ *
+ * Return: 0; or -ENODEV if the device is dead, -ENOSPC if the queue is full, -EIO if it
+ * is broken: then the buffer is still the caller's.
+ */
+int balloon_host_put(struct balloon *b, enum balloon_queue queue,
+		     struct scatterlist *sg, struct balloon_buffer *buffer)
+{
+	struct virtqueue *vq = b->host.vqs[queue];
+
+	if (READ_ONCE(b->host.gone))
+		return -ENODEV;
+	return balloon_host_added(virtqueue_add_outbuf(vq, sg, 1, buffer, GFP_ATOMIC), buffer);
+}
+
+/**
+ * balloon_host_notify - tell the host that there are new buffers on a queue
+ * @b: the balloon; the device runs
+ * @queue: the caller serialises its use
+ *
+ * Does not sleep.
+ */
+void balloon_host_notify(struct balloon *b, enum balloon_queue queue)
+{
+	virtqueue_kick(b->host.vqs[queue]);
 }
 
 /**
@@ -120,18 +165,16 @@ static int balloon_host_added(struct balloon *b, struct virtqueue *vq, int err,
  *
  * Does not sleep and allocates nothing.
  *
- * Return: 0, or -ENODEV from a dead device, -ENOSPC from a full queue, -EIO
- * from a broken one: then the buffer is still the caller's.
+ * Return: as balloon_host_put().
  */
 int balloon_host_give(struct balloon *b, enum balloon_queue queue,
 		      struct scatterlist *sg, struct balloon_buffer *buffer)
 {
-	struct virtqueue *vq = b->vqs[queue];
+	int err = balloon_host_put(b, queue, sg, buffer);
 
-	if (READ_ONCE(b->gone))
-		return -ENODEV;
-	return balloon_host_added(b, vq, virtqueue_add_outbuf(vq, sg, 1, buffer, GFP_ATOMIC),
-				  buffer);
+	if (!err)
+		balloon_host_notify(b, queue);
+	return err;
 }
 
 /**
@@ -140,22 +183,25 @@ int balloon_host_give(struct balloon *b, enum balloon_queue queue,
  * @queue: the caller serialises its use
  * @sg: the memory, up to and including the entry marked as the end
  * @nents: number of entries
- * @buffer: token; may be shared by buffers that are not waited for
+ * @buffer: token; several buffers may share it if nobody waits for them
  *
- * Does not sleep; allocates nothing, since indirect descriptors are declined.
+ * Does not sleep. Allocates nothing, since indirect descriptors are declined.
  *
- * Return: as balloon_host_give().
+ * Return: as balloon_host_put().
  */
 int balloon_host_lend(struct balloon *b, enum balloon_queue queue,
 		      struct scatterlist *sg, unsigned int nents,
 		      struct balloon_buffer *buffer)
 {
-	struct virtqueue *vq = b->vqs[queue];
+	struct virtqueue *vq = b->host.vqs[queue];
+	int err;
 
-	if (READ_ONCE(b->gone))
+	if (READ_ONCE(b->host.gone))
 		return -ENODEV;
-	return balloon_host_added(b, vq, virtqueue_add_inbuf(vq, sg, nents, buffer, GFP_ATOMIC),
-				  buffer);
+	err = balloon_host_added(virtqueue_add_inbuf(vq, sg, nents, buffer, GFP_ATOMIC), buffer);
+	if (!err)
+		balloon_host_notify(b, queue);
+	return err;
 }
 
 /**
@@ -163,38 +209,62 @@ int balloon_host_lend(struct balloon *b, enum balloon_queue queue,
  * @b: the balloon
  * @queue: the caller serialises its use
  *
- * Does not sleep. The used length is ignored: legacy devices get it wrong.
+ * Does not sleep. Ignores the used length, since legacy devices set it wrongly.
  */
 void balloon_host_collect(struct balloon *b, enum balloon_queue queue)
 {
 	struct balloon_buffer *buffer;
 	unsigned int len;
 
-	while ((buffer = virtqueue_get_buf(b->vqs[queue], &len)))
+	while ((buffer = virtqueue_get_buf(b->host.vqs[queue], &len)))
 		buffer->in_flight = false;
 }
 
 /**
- * balloon_host_room - whether a queue takes a buffer of one entry
+ * balloon_host_returned - whether the host has returned a buffer
+ * @b: the balloon
+ * @queue: the caller serialises its use
+ * @buffer: token
+ *
+ * Does not sleep. Takes the buffers that the host has returned.
+ *
+ * Return: whether the buffer is the caller's.
+ */
+bool balloon_host_returned(struct balloon *b, enum balloon_queue queue,
+			   const struct balloon_buffer *buffer)
+{
+	if (buffer->in_flight)
+		balloon_host_collect(b, queue);
+	return !buffer->in_flight;
+}
+
+/**
+ * balloon_host_free_entries - how many entries of a queue are free
  * @b: the balloon
  * @queue: the caller serialises its use
  *
  * Does not sleep. Takes the buffers that the host has returned.
  *
- * Return: whether an entry is free.
+ * Return: number of buffers of one entry that the queue has space for.
  */
-bool balloon_host_room(struct balloon *b, enum balloon_queue queue)
+unsigned int balloon_host_free_entries(struct balloon *b, enum balloon_queue queue)
 {
 	balloon_host_collect(b, queue);
-	return b->vqs[queue]->num_free;
+	return b->host.vqs[queue]->num_free;
 }
 
-static bool balloon_host_returned(struct balloon *b, enum balloon_queue queue,
-				  const struct balloon_buffer *buffer)
+/**
+ * balloon_host_queue_size - how many entries a queue has
+ * @b: the balloon; its queues exist
+ * @queue: the queue
+ *
+ * Any context.
+ *
+ * Return: number of entries, free or not.
+ */
+unsigned int balloon_host_queue_size(struct balloon *b, enum balloon_queue queue)
 {
-	if (buffer->in_flight)
-		balloon_host_collect(b, queue);
-	return !buffer->in_flight;
+	return virtqueue_get_vring_size(b->host.vqs[queue]);
 }
 
 /**
@@ -204,7 +274,7 @@ static bool balloon_host_returned(struct balloon *b, enum balloon_queue queue,
  * @buffer: token
  * @timeout: in jiffies
  *
- * Sleeps. Does not look whether the device lives.
+ * Sleeps. Does not find out whether the device is alive.
  *
  * Return: 0 when the buffer is back, -ETIMEDOUT if it is still the host's.
  */
@@ -212,14 +282,14 @@ int balloon_host_wait_for(struct balloon *b, enum balloon_queue queue,
 			  const struct balloon_buffer *buffer,
 			  unsigned long timeout)
 {
-	struct virtqueue *vq = b->vqs[queue];
+	struct virtqueue *vq = b->host.vqs[queue];
 	long left;
 
 	if (balloon_host_returned(b, queue, buffer))
 		return 0;
-	/* Only now, so that a host that was quick enough need not interrupt. */
+	/* Enabled only now: a host that was quick enough need not send an interrupt. */
 	virtqueue_enable_cb(vq);
-	left = wait_event_timeout(b->acked, balloon_host_returned(b, queue, buffer), timeout);
+	left = wait_event_timeout(b->host.acked, balloon_host_returned(b, queue, buffer), timeout);
 	virtqueue_disable_cb(vq);
 	return left ? 0 : -ETIMEDOUT;
 }
@@ -230,13 +300,13 @@ int balloon_host_wait_for(struct balloon *b, enum balloon_queue queue,
  * @queue: the caller serialises its use
  * @buffer: token
  *
- * Sleeps; takes gone_lock. A slow host is waited for without a limit, with one
- * message that says so, as long as the balloon works. Once it is being quiesced, the
- * device is reset when the host has been silent for BALLOON_HOST_PATIENCE: a guest
- * that goes down or to sleep does not hang on its host.
+ * Sleeps; takes gone_lock. While the balloon works, this waits for a slow host without
+ * a limit, and writes one message about it. While the balloon is being quiesced, it
+ * resets the device when the host has not answered for BALLOON_HOST_PATIENCE: so a
+ * guest that shuts down or goes to sleep does not hang because of its host.
  *
- * Return: 0 when the buffer is back, -ENODEV if the device died or was given up: it
- * has been reset then, and what was in flight is the guest's again.
+ * Return: 0 when the buffer is back; -ENODEV if the device died or was given up: it
+ * has been reset then, and what was in flight belongs to the guest again.
  */
 int balloon_host_wait(struct balloon *b, enum balloon_queue queue,
 		      const struct balloon_buffer *buffer)
@@ -252,23 +322,23 @@ int balloon_host_wait(struct balloon *b, enum balloon_queue queue,
 			return -ENODEV;
 		}
 		if (waited == BALLOON_HOST_PATIENCE)
-			balloon_say(b, KERN_WARNING,
+			balloon_log(b, KERN_WARNING,
 				    "the host has not answered for %d s, and is waited for (%ld times so far)\n",
-				    BALLOON_HOST_PATIENCE / HZ, atomic_long_inc_return(&b->slow));
+				    BALLOON_HOST_PATIENCE / HZ, atomic_long_inc_return(&b->host.slow_answers));
 	}
 	return 0;
 }
 
 /**
- * balloon_host_reset - take everything back from the device
+ * balloon_host_reset - reset the device, which takes everything back from the host
  * @b: the balloon
  *
- * Sleeps. Afterwards the host owns no page and no buffer, and no queue callback
+ * Sleeps. Afterwards the host owns no page and no buffer, and no callback of a queue
  * runs.
  */
 void balloon_host_reset(struct balloon *b)
 {
-	/* The reset of an absent device would be waited for without end. */
+	/* The virtio core would wait for ever for the reset of an absent device. */
 	if (b->vdev->config->get_status(b->vdev) != 0xff)
 		virtio_reset_device(b->vdev);
 }

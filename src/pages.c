@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The pages in the balloon: how they get there, back, and from one place to
- * another. When to do so is for size.c and mm to say.
+ * The pages in the balloon: takes them from the guest, gives them back, and replaces one
+ * by another when mm migrates it. size.c, oom.c and mm decide when. Serves "Device
+ * Operation" of the specification.
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/vmstat.h>
 
 #include "balloon.h"
@@ -19,22 +21,13 @@
 #define BALLOON_GFP_BASE	GFP_HIGHUSER
 #endif
 
-/* Take what there is, try a little for more, but leave the reserves and the OOM killer alone. */
+/* Takes free pages and reclaims a little, but uses no reserves and causes no OOM kill. */
 #define BALLOON_GFP	(BALLOON_GFP_BASE | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC)
 
-/*
- * How long the OOM path waits in all, in jiffies: enough for a busy host, since the
- * next step is to kill a process, and not too much for a dead one.
- */
-#define BALLOON_RELIEF_WAIT	HZ
+/* The batches of struct balloon_pages. */
+#define BALLOON_PAGES_BATCHES	5
 
-/* The first of its buffers is small, so that a page is back soon. */
-#define BALLOON_RELIEF_FIRST	(BALLOON_BATCH_PAGES / 8)
-
-/* While mm has pages isolated, they cannot be had; they come back soon. */
-#define BALLOON_ISOLATED_WAIT_MS	20
-
-/* Pages of one zone, one after the other. */
+/* Consecutive pages of one zone. */
 struct balloon_run {
 	struct page *first;
 	int zone;
@@ -44,18 +37,20 @@ struct balloon_run {
 #define BALLOON_RUN_NONE	{ .zone = -1 }
 
 /*
- * By 7.3 an adjustment recomputes the zones' reserves, and takes no lock for that: of two
- * at a time, the one that read the older counts may be the last to write.
+ * In some kernels (7.3 is one) an adjustment computes the zones' reserves anew, and takes no
+ * lock for this. If two do so at the same time, the one that has read the older counts may
+ * be the last to write.
  */
 static DEFINE_MUTEX(balloon_account_lock);
 
 /*
- * The guest's total follows the balloon, except where pages may be taken back at any
- * time. @nr pages of the zone of @page return to the guest, or leave it if negative.
+ * @nr pages of the zone of @page return to the guest, or leave it if @nr is negative. The
+ * guest's total of memory follows the balloon, except with deflate on OOM: there the guest
+ * may have its pages back at any time.
  */
 static void balloon_account(struct balloon *b, struct page *page, long nr)
 {
-	atomic_long_sub(nr, &b->size.on_node[page_to_nid(page)]);
+	atomic_long_sub(nr, &b->pages.on_node[page_to_nid(page)]);
 	if (virtio_has_feature(b->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
 		return;
 	mutex_lock(&balloon_account_lock);
@@ -63,14 +58,14 @@ static void balloon_account(struct balloon *b, struct page *page, long nr)
 	mutex_unlock(&balloon_account_lock);
 }
 
-/* One adjustment for all pages of a run, since an adjustment is expensive. */
+/* One adjustment for all pages of a run, since each adjustment is expensive. */
 static void balloon_run_account(struct balloon *b, const struct balloon_run *run)
 {
 	if (run->nr)
 		balloon_account(b, run->first, run->nr);
 }
 
-/* The page leaves the guest, with @sign -1, or is the guest's again, with 1. */
+/* Counts a page that leaves the guest (@sign is -1) or returns to it (@sign is 1). */
 static void balloon_run_add(struct balloon *b, struct balloon_run *run, struct page *page, int sign)
 {
 	int zone = page_zone_id(page);
@@ -82,40 +77,74 @@ static void balloon_run_add(struct balloon *b, struct balloon_run *run, struct p
 	run->nr += sign;
 }
 
-/* Writes a page's numbers to @pfns, which the host does not have. Returns how many. */
+/* Writes a page's numbers to @pfns, which must not be in flight. Returns how many. */
 static unsigned int balloon_page_name(struct balloon *b, struct page *page, __virtio32 *pfns)
 {
 	return balloon_pack_pfns(page_to_pfn(page), PAGE_SHIFT, virtio_is_little_endian(b->vdev),
 				 pfns);
 }
 
-/* Gives a batch to the host, whose buffer is not in flight. */
-static int balloon_batch_give(struct balloon *b, enum balloon_queue queue,
-			      struct balloon_batch *batch)
+/**
+ * balloon_batches_alloc - allocate empty batches
+ * @nr: how many
+ *
+ * Sleeps.
+ *
+ * Return: an array of @nr batches, to be freed with kfree(); NULL without memory.
+ */
+struct balloon_batch *balloon_batches_alloc(unsigned int nr)
+{
+	struct balloon_batch *batches = kcalloc(nr, sizeof(*batches), GFP_KERNEL);
+	unsigned int i;
+
+	for (i = 0; batches && i < nr; i++)
+		INIT_LIST_HEAD(&batches[i].pages);
+	return batches;
+}
+
+/**
+ * balloon_batch_give - give a batch to the host
+ * @b: the balloon; the caller holds pages.lock
+ * @queue: the inflate queue or the deflate queue
+ * @batch: not in flight
+ *
+ * Does not sleep.
+ *
+ * Return: as balloon_host_give().
+ */
+int balloon_batch_give(struct balloon *b, enum balloon_queue queue, struct balloon_batch *batch)
 {
 	struct scatterlist sg;
 
-	lockdep_assert_held(&b->size.lock);
+	lockdep_assert_held(&b->pages.lock);
 	sg_init_one(&sg, batch->pfns, batch->nr_pfns * sizeof(batch->pfns[0]));
 	return balloon_host_give(b, queue, &sg, &batch->buffer);
 }
 
-/* Waits until the host is done with a batch that it was given, if it was. */
-static int balloon_batch_await(struct balloon *b, enum balloon_queue queue,
-			       struct balloon_batch *batch)
+/**
+ * balloon_batch_await - wait until the host has returned a batch, if it has it
+ * @b: the balloon; the caller holds pages.lock
+ * @queue: the queue that the batch was given on
+ * @batch: the batch; not in flight afterwards
+ *
+ * Sleeps.
+ *
+ * Return: as balloon_host_wait().
+ */
+int balloon_batch_await(struct balloon *b, enum balloon_queue queue, struct balloon_batch *batch)
 {
 	int err;
 
-	lockdep_assert_held(&b->size.lock);
+	lockdep_assert_held(&b->pages.lock);
 	err = balloon_host_wait(b, queue, &batch->buffer);
-	/* If the device died, it was reset, and the host has nothing any more. */
+	/* If the device died, it was reset, and the host has no buffer any more. */
 	batch->buffer.in_flight = false;
 	return err;
 }
 
 /*
- * As balloon_batch_give(). A queue that takes no buffer although it has room is broken, so
- * the device is reset then: after an error other than -ENOSPC the host has nothing.
+ * As balloon_batch_give(). A queue that has space and takes no buffer is broken. Then the
+ * device is reset, so after every error except -ENOSPC the host owns nothing.
  */
 static int balloon_batch_send(struct balloon *b, enum balloon_queue queue,
 			      struct balloon_batch *batch)
@@ -128,8 +157,8 @@ static int balloon_batch_send(struct balloon *b, enum balloon_queue queue,
 }
 
 /*
- * The node with the most free memory: if pages are taken from there, no node runs short
- * while another has plenty.
+ * The node with the most free memory. Pages are taken from there, so that no node runs out
+ * of memory while another has plenty.
  */
 static int balloon_freest_node(void)
 {
@@ -155,36 +184,36 @@ static int balloon_freest_node(void)
 }
 
 /*
- * Gets up to @nr pages from the guest, and returns how many. Bulk allocation may return a
- * single page where a zone is near its watermark, so this goes on until there is no more:
- * each buffer that is not full costs the host and the guest as much as a full one.
+ * Gets up to @nr pages from the guest, and returns how many. A bulk allocation returns a
+ * single page if a zone is near its watermark. So this repeats it until there are no more
+ * pages: a buffer that is not full costs the host and the guest as much as a full one.
  */
-static unsigned int balloon_pages_get(struct balloon *b, struct page **pages, unsigned int nr)
+static unsigned int balloon_pages_get(struct balloon *b, struct page **array, unsigned int nr)
 {
 	unsigned int got = 0, before;
 
 	do {
 		before = got;
-		/* Returns how many there are in all, with those of the rounds before. */
-		got = alloc_pages_bulk_node(BALLOON_GFP, balloon_freest_node(), nr, pages);
+		/* Returns the number of all pages in the array, including earlier ones. */
+		got = alloc_pages_bulk_node(BALLOON_GFP, balloon_freest_node(), nr, array);
 		cond_resched();
 	} while (got < nr && got > before && balloon_running(b));
 	return got;
 }
 
-/* Takes up to @max pages from the guest; those that no page number can name stay. */
+/* Takes up to @max pages from the guest, except those that no page number can name. */
 static void balloon_batch_fill(struct balloon *b, struct balloon_batch *batch, unsigned long max)
 {
-	struct page **fresh = b->size.fresh;
+	struct page **allocated = b->pages.allocated;
 	struct balloon_run run = BALLOON_RUN_NONE;
 	unsigned int i, nr, kept = 0, n = 0;
 
-	nr = balloon_pages_get(b, fresh, min_t(unsigned long, max, BALLOON_BATCH_PAGES));
+	nr = balloon_pages_get(b, allocated, min_t(unsigned long, max, BALLOON_BATCH_PAGES));
 	for (i = 0; i < nr; i++) {
-		struct page *page = fresh[i];
+		struct page *page = allocated[i];
 
-		/* Only what is empty is filled. */
-		fresh[i] = NULL;
+		/* The allocator fills only elements that are NULL. */
+		allocated[i] = NULL;
 		if (balloon_pack_addressable(page_to_pfn(page), PAGE_SHIFT)) {
 			n += balloon_page_name(b, page, &batch->pfns[n]);
 			balloon_run_add(b, &run, page, -1);
@@ -199,49 +228,74 @@ static void balloon_batch_fill(struct balloon *b, struct balloon_batch *batch, u
 	batch->nr_pfns = n;
 }
 
-/*
- * Takes up to @max pages off the balloon's list, where the batch is empty. They are the
- * host's until it is told, see balloon_deflating_send(). They never go back on the list: before
- * 7.3 mm demands that nobody has locked a page that joins it, and compaction may just be
- * looking at one that has been there.
+/**
+ * balloon_batch_take - take pages off the balloon's list
+ * @b: the balloon; the caller holds pages.lock
+ * @batch: left as it is unless it is empty; not in flight
+ * @max: at most this number of pages of the guest
+ *
+ * The host still owns the pages and must be told that they leave the balloon. They never go
+ * back on the list: before 7.3 mm requires that nobody has locked a page that joins the
+ * list, and compaction may have locked a page that was on it before. Does not sleep.
  */
-static void balloon_batch_take(struct balloon *b, struct balloon_batch *batch, unsigned long max)
+void balloon_batch_take(struct balloon *b, struct balloon_batch *batch, unsigned long max)
 {
 	struct page *page;
 	unsigned int n = 0;
 
-	lockdep_assert_held(&b->size.lock);
+	lockdep_assert_held(&b->pages.lock);
 	if (batch->nr)
 		return;
-	batch->nr = balloon_page_list_dequeue(&b->size.info, &batch->pages,
+	batch->nr = balloon_page_list_dequeue(&b->pages.info, &batch->pages,
 					      min_t(unsigned long, max, BALLOON_BATCH_PAGES));
 	list_for_each_entry(page, &batch->pages, lru)
 		n += balloon_page_name(b, page, &batch->pfns[n]);
 	batch->nr_pfns = n;
 }
 
-/* The pages, if any, join the balloon. */
+/* The pages of a batch, if there are any, join the balloon. */
 static void balloon_batch_enlist(struct balloon *b, struct balloon_batch *batch)
 {
-	lockdep_assert_held(&b->size.lock);
+	lockdep_assert_held(&b->pages.lock);
 	if (!batch->nr)
 		return;
-	b->size.nr_pages += balloon_page_list_enqueue(&b->size.info, &batch->pages);
+	b->pages.nr_pages += balloon_page_list_enqueue(&b->pages.info, &batch->pages);
 	batch->nr = 0;
 }
 
-/*
- * The pages, which left the balloon, are the guest's again.
+/**
+ * balloon_batch_move - move the pages of a batch, and their numbers, to another batch
+ * @to: empty and not in flight
+ * @from: not in flight; empty afterwards
  *
- * Not put_pages_list(): in some kernels, 6.1 among them, that takes a page off the list
- * when it has given up its reference already. Compaction may just be looking at the page
- * with one of its own, and once that is dropped too, mm has the page on a list of its own.
+ * Does not sleep.
  */
-static void balloon_batch_free(struct balloon *b, struct balloon_batch *batch)
+void balloon_batch_move(struct balloon_batch *to, struct balloon_batch *from)
+{
+	memcpy(to->pfns, from->pfns, from->nr_pfns * sizeof(from->pfns[0]));
+	to->nr_pfns = from->nr_pfns;
+	list_splice_init(&from->pages, &to->pages);
+	to->nr = from->nr;
+	from->nr = 0;
+}
+
+/**
+ * balloon_batch_free - give the pages of a batch back to the guest
+ * @b: the balloon
+ * @batch: pages that the host does not own any more; empty afterwards
+ *
+ * May sleep.
+ */
+void balloon_batch_free(struct balloon *b, struct balloon_batch *batch)
 {
 	struct balloon_run run = BALLOON_RUN_NONE;
 	struct page *page, *next;
 
+	/*
+	 * Not put_pages_list(): in some kernels, 6.1 is one, it removes a page from the list
+	 * after it has dropped its reference. Compaction may hold another reference, and when
+	 * this is dropped too, mm puts the page on a list of its own.
+	 */
 	list_for_each_entry_safe(page, next, &batch->pages, lru) {
 		balloon_run_add(b, &run, page, 1);
 		__free_page(page);
@@ -252,15 +306,16 @@ static void balloon_batch_free(struct balloon *b, struct balloon_batch *batch)
 }
 
 /*
- * The batch that is on its way to the host, if any, joins the balloon, and @next, if not
- * NULL, is on its way. On failure @next is not the host's.
+ * Completes the batch that was sent to the host, if there is one: its pages join the
+ * balloon. Then sends @next unless it is NULL. On failure the host does not have @next.
  *
- * Only once the last is back: QEMU does nothing else as long as it finds a buffer on the queue,
- * and would not even take a report. Before anything else, so that it need not wait for us.
+ * The next batch is sent only when the last one is back: QEMU handles this queue until it
+ * is empty and does nothing else meanwhile, and would not even ask for statistics. It is
+ * sent before anything else is done, so that the host need not wait for the guest.
  */
 static int balloon_inflating_complete(struct balloon *b, struct balloon_batch *next)
 {
-	struct balloon_batch *batch = b->size.inflating;
+	struct balloon_batch *batch = b->pages.inflating;
 	int died = balloon_batch_await(b, BALLOON_QUEUE_INFLATE, batch);
 	int err = died;
 
@@ -273,46 +328,20 @@ static int balloon_inflating_complete(struct balloon *b, struct balloon_batch *n
 	return err;
 }
 
-/* Waits until what balloon_pages_relieve() had to leave to the host is back, and frees it. */
-static void balloon_relief_await(struct balloon *b)
-{
-	struct balloon_size *size = &b->size;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(size->relief); i++) {
-		balloon_batch_await(b, BALLOON_QUEUE_DEFLATE, size->relief[i]);
-		balloon_batch_free(b, size->relief[i]);
-	}
-}
-
 /*
- * Tells the host that the pages of a batch leave the balloon. A short queue may be full of an
- * OOM's buffers, which then have to come back first. On failure the pages are still counted.
- */
-static int balloon_deflating_send(struct balloon *b, struct balloon_batch *batch)
-{
-	int err = balloon_batch_send(b, BALLOON_QUEUE_DEFLATE, batch);
-
-	if (err == -ENOSPC) {
-		balloon_relief_await(b);
-		err = balloon_batch_send(b, BALLOON_QUEUE_DEFLATE, batch);
-	}
-	if (!err)
-		b->size.nr_pages -= batch->nr;
-	return err;
-}
-
-/*
- * The batch that is on its way back, if any, is the guest's again in any case, and @next, if
- * not NULL, is on its way. On failure @next is not on its way.
+ * Completes the batch of which the host was told that it leaves, if there is one: its
+ * pages belong to the guest again in any case. Then sends @next unless it is NULL. On
+ * failure the host was not told of @next.
  */
 static int balloon_deflating_complete(struct balloon *b, struct balloon_batch *next)
 {
-	struct balloon_batch *batch = b->size.deflating;
+	struct balloon_batch *batch = b->pages.deflating;
 	int err = balloon_batch_await(b, BALLOON_QUEUE_DEFLATE, batch);
 
 	if (next && !err)
-		err = balloon_deflating_send(b, next);
+		err = balloon_batch_send(b, BALLOON_QUEUE_DEFLATE, next);
+	if (next && !err)
+		b->pages.nr_pages -= next->nr;
 	balloon_batch_free(b, batch);
 	return err;
 }
@@ -320,61 +349,63 @@ static int balloon_deflating_complete(struct balloon *b, struct balloon_batch *n
 /**
  * balloon_pages_inflate - give some pages to the host
  * @b: the balloon
- * @max: at most so many pages of the guest, more than 0
+ * @max: at most this number of pages of the guest, more than 0
  *
- * Waits for those of the call before, and returns while the host works on these, so
- * that the next ones can be taken from the guest meanwhile; balloon_pages_complete()
- * waits for the last. Sleeps; takes size->lock. Only for the size work item. Serves
- * "Driver Requirements: Memory Balloon Device / Device Operation".
+ * First waits for the pages of the last call. Returns while the host works on these, so
+ * that the caller can take the next pages from the guest meanwhile. After the last call,
+ * balloon_pages_complete() waits for the rest. Sleeps; takes pages.lock. Only for the size
+ * work item. Serves "Driver Requirements: Memory Balloon Device / Device Operation".
  *
- * Return: pages of the guest that are on their way, -ENOMEM if there were none to
- * give, -ENODEV and others from balloon_host_give() if the device died.
+ * Return: number of pages of the guest that were sent; -ENOMEM if the guest had none to
+ * give; -ENODEV or another error of balloon_host_give() if the device died.
  */
 int balloon_pages_inflate(struct balloon *b, unsigned long max)
 {
-	struct balloon_size *size = &b->size;
-	struct balloon_batch *batch = size->filling;
+	struct balloon_pages *pages = &b->pages;
+	struct balloon_batch *batch = pages->filling;
 	int err;
 
-	/* Outside the lock, since this may compact memory and migrate our pages. */
+	/* Without the lock, since this may compact memory and migrate the balloon's pages. */
 	balloon_batch_fill(b, batch, max);
 	if (!batch->nr)
 		return -ENOMEM;
 
-	mutex_lock(&size->lock);
+	mutex_lock(&pages->lock);
 	err = balloon_inflating_complete(b, batch);
 	if (err)
 		balloon_batch_free(b, batch);
 	else
-		swap(size->filling, size->inflating);
-	mutex_unlock(&size->lock);
+		swap(pages->filling, pages->inflating);
+	mutex_unlock(&pages->lock);
 
-	return err ?: size->inflating->nr;
+	return err ?: pages->inflating->nr;
 }
 
 /**
  * balloon_pages_deflate - take some pages back from the host
  * @b: the balloon
- * @max: at most so many pages of the guest, more than 0
+ * @max: at most this number of pages of the guest, more than 0
  *
- * Ends inflating. Waits for the pages of the call before and frees them while the
- * host works on these; balloon_pages_complete() waits for the last. So pages are
- * used again only when the host has acknowledged, whether it insists on that or not.
- * Sleeps; takes size->lock. Only for the size work item, and once that is stopped.
+ * Completes inflation first. Then waits for the pages of the last call, and frees them
+ * while the host works on these. After the last call, balloon_pages_complete() waits for
+ * the rest. So pages are used again only after the host has acknowledged, whether it
+ * demands this (MUST_TELL_HOST) or not. Sleeps; takes pages.lock. Only for the size work
+ * item, and after it has stopped.
  *
- * Return: pages of the guest that are on their way; 0 if mm has isolated the rest,
- * which it soon returns; -ENODEV and others from balloon_host_give() if the
- * device died: the pages are the guest's all the same.
+ * Return: number of pages of the guest that were sent; 0 if mm has isolated the other
+ * pages, which it returns soon; -ENOSPC if buffers of an OOM fill the queue; -ENODEV or
+ * another error of balloon_host_give() if the device died: the pages belong to the guest
+ * then.
  */
 int balloon_pages_deflate(struct balloon *b, unsigned long max)
 {
-	struct balloon_size *size = &b->size;
-	struct balloon_batch *batch = size->taking;
+	struct balloon_pages *pages = &b->pages;
+	struct balloon_batch *batch = pages->leaving;
 	unsigned int nr;
 	int err = 0;
 
-	mutex_lock(&size->lock);
-	/* If the device dies of it, that shows below. */
+	mutex_lock(&pages->lock);
+	/* If the device dies now, the calls below return an error. */
 	balloon_inflating_complete(b, NULL);
 	balloon_batch_take(b, batch, max);
 	nr = batch->nr;
@@ -382,211 +413,73 @@ int balloon_pages_deflate(struct balloon *b, unsigned long max)
 		goto out_unlock;
 	err = balloon_deflating_complete(b, batch);
 	if (!err) {
-		swap(size->taking, size->deflating);
-	} else if (b->gone) {
-		size->nr_pages -= nr;
+		swap(pages->leaving, pages->deflating);
+	} else if (b->host.gone) {
+		pages->nr_pages -= nr;
 		balloon_batch_free(b, batch);
 	}
-	/* Otherwise the pages wait in the batch for the next attempt. */
+	/* After another error the pages stay in the batch until the next call. */
 
 out_unlock:
-	mutex_unlock(&size->lock);
+	mutex_unlock(&pages->lock);
 
 	return err ?: nr;
 }
 
 /**
- * balloon_pages_complete - end what inflating and deflating have left under way
+ * balloon_pages_complete - wait for what inflating and deflating have sent last
  * @b: the balloon
  *
- * Sleeps; takes size->lock. Only for the size work item, and once that is stopped.
+ * Sleeps; takes pages.lock. Only for the size work item, and after it has stopped.
  *
- * Return: 0, or -ENODEV if the device died: the pages are the guest's again.
+ * Return: 0; -ENODEV if the device died: the pages belong to the guest again.
  */
 int balloon_pages_complete(struct balloon *b)
 {
 	int inflating, deflating;
 
-	mutex_lock(&b->size.lock);
+	mutex_lock(&b->pages.lock);
 	inflating = balloon_inflating_complete(b, NULL);
 	deflating = balloon_deflating_complete(b, NULL);
-	mutex_unlock(&b->size.lock);
+	mutex_unlock(&b->pages.lock);
 	return inflating ?: deflating;
-}
-
-/* Whether a relief batch may be used, by the time of @end. */
-static bool balloon_relief_settled(struct balloon *b, struct balloon_batch *batch,
-				   unsigned long end)
-{
-	long left = end - jiffies;
-
-	lockdep_assert_held(&b->size.lock);
-	if (balloon_host_wait_for(b, BALLOON_QUEUE_DEFLATE, &batch->buffer, max(left, 0L)))
-		return false;
-	balloon_batch_free(b, batch);
-	return true;
-}
-
-/**
- * balloon_pages_settle - complete what balloon_pages_relieve() had to leave
- * @b: the balloon
- * @reset: the device has been reset
- *
- * Sleeps; takes size->lock.
- *
- * Return: whether nothing is left.
- */
-bool balloon_pages_settle(struct balloon *b, bool reset)
-{
-	struct balloon_size *size = &b->size;
-	bool settled = true;
-	unsigned int i;
-
-	mutex_lock(&size->lock);
-	for (i = 0; i < ARRAY_SIZE(size->relief); i++) {
-		if (reset)
-			size->relief[i]->buffer.in_flight = false;
-		settled &= balloon_relief_settled(b, size->relief[i], jiffies);
-	}
-	mutex_unlock(&size->lock);
-	return settled;
-}
-
-/* How many pages of the guest that are not in its hands are on @nodes; NULL for any. */
-static unsigned long balloon_pages_on(struct balloon *b, const nodemask_t *nodes)
-{
-	unsigned long nr = 0;
-	int node;
-
-	if (!nodes)
-		return READ_ONCE(b->size.nr_pages);
-	for_each_node_mask(node, *nodes)
-		nr += max(atomic_long_read(&b->size.on_node[node]), 0L);
-	return nr;
-}
-
-static unsigned int balloon_batch_on(const struct balloon_batch *batch, const nodemask_t *nodes)
-{
-	struct page *page;
-	unsigned int nr = 0;
-
-	if (!nodes)
-		return batch->nr;
-	list_for_each_entry(page, &batch->pages, lru)
-		nr += node_isset(page_to_nid(page), *nodes);
-	return nr;
-}
-
-/**
- * balloon_pages_relieve - take pages back at once, for a guest out of memory
- * @b: the balloon
- * @share: give back one part in so many of what helps, but not less than a batch
- * @nodes: pages of these nodes help; NULL if all do
- *
- * Pages come back in the reverse of the order in which they were taken, whatever their
- * node: as many in all as it takes where the balloon is spread evenly over the nodes.
- *
- * Sleeps, but for a limited time, as it runs under the system's OOM lock. If the
- * host insists on acknowledging first and does not in time, the pages come back
- * with balloon_pages_settle().
- *
- * Return: pages of the guest that are free now and help.
- */
-unsigned long balloon_pages_relieve(struct balloon *b, unsigned int share,
-				    const nodemask_t *nodes)
-{
-	bool must_tell = virtio_has_feature(b->vdev, VIRTIO_BALLOON_F_MUST_TELL_HOST);
-	struct balloon_size *size = &b->size;
-	/* Not where the host's answer takes longer than a full buffer. */
-	unsigned long step = must_tell ? BALLOON_BATCH_PAGES : BALLOON_RELIEF_FIRST;
-	unsigned long end = jiffies + BALLOON_RELIEF_WAIT;
-	unsigned long left, wanted, helped = 0;
-	unsigned int i;
-
-	wanted = balloon_pages_on(b, nodes);
-	if (!wanted)
-		return 0;
-	wanted = max_t(unsigned long, BALLOON_BATCH_PAGES, wanted / share);
-	left = nodes ? wanted * num_node_state(N_MEMORY) : wanted;
-
-	while (!mutex_trylock(&size->lock)) {
-		if (time_after(jiffies, end))
-			return 0;
-		usleep_range(500, 1000);
-	}
-
-	for (i = 0; helped < wanted && left; i++) {
-		struct balloon_batch *batch = size->relief[i % ARRAY_SIZE(size->relief)];
-		unsigned int helps;
-
-		if (!balloon_relief_settled(b, batch, end))
-			break;
-		if (size->taking->nr || !balloon_host_room(b, BALLOON_QUEUE_DEFLATE))
-			break;
-		balloon_batch_take(b, batch, min(left, step));
-		step = BALLOON_BATCH_PAGES;
-		if (!batch->nr)
-			break;
-		left -= batch->nr;
-		helps = balloon_batch_on(batch, nodes);
-		if (balloon_batch_give(b, BALLOON_QUEUE_DEFLATE, batch)) {
-			/* The work item sees what is wrong, and gives them back. */
-			swap(size->taking, size->relief[i % ARRAY_SIZE(size->relief)]);
-			break;
-		}
-		size->nr_pages -= batch->nr;
-		/* Otherwise the pages are free now, and the host only has to read their numbers. */
-		if (must_tell && !balloon_relief_settled(b, batch, end))
-			break;
-		balloon_batch_free(b, batch);
-		helped += helps;
-	}
-	mutex_unlock(&size->lock);
-
-	return helped;
 }
 
 /* Tells the host about a single page. */
 static int balloon_move_tell(struct balloon *b, enum balloon_queue queue, struct page *page)
 {
-	struct balloon_batch *batch = b->size.moving;
+	struct balloon_batch *batch = b->pages.moving;
 
-	lockdep_assert_held(&b->size.lock);
-	/* The page itself is on a list of mm's. */
+	lockdep_assert_held(&b->pages.lock);
+	/* Only names the page, which is on a list of mm. */
 	batch->nr_pfns = balloon_page_name(b, page, batch->pfns);
 	return balloon_batch_send(b, queue, batch) ?: balloon_batch_await(b, queue, batch);
 }
 
-/**
- * balloon_pages_migrate - give the host another page for one that mm wants
- * @info: the balloon's pages
- * @newpage: joins the balloon
- * @page: leaves it; isolated
- * @mode: ignored, this always waits for the host
- *
- * mm's callback; both pages are locked. Sleeps, but not for size->lock, whose
- * holder may be waiting for this migration. Lists and references are mm's.
- *
- * Return: 0, or -EAGAIN if @page stays.
+/*
+ * mm's callback: @newpage joins the balloon in place of @page, which mm has isolated. Both
+ * pages are locked. Sleeps, but does not wait for pages.lock, since its holder may be waiting
+ * for this migration. @mode is ignored, since this always waits for the host. Lists and
+ * references are mm's. Returns 0, or -EAGAIN if @page stays.
  */
-int balloon_pages_migrate(struct balloon_dev_info *info, struct page *newpage,
-			  struct page *page, enum migrate_mode mode)
+static int balloon_pages_migrate(struct balloon_dev_info *info, struct page *newpage,
+				 struct page *page, enum migrate_mode mode)
 {
-	struct balloon *b = container_of(info, struct balloon, size.info);
+	struct balloon *b = container_of(info, struct balloon, pages.info);
 	int err = -EAGAIN;
 
-	if (!mutex_trylock(&b->size.lock))
+	if (!mutex_trylock(&b->pages.lock))
 		return -EAGAIN;
 
 	if (!balloon_running(b) || !balloon_pack_addressable(page_to_pfn(newpage), PAGE_SHIFT))
 		goto out_unlock;
-	/* Once the host has the new page it must hear of the old one, too. */
-	if (!balloon_host_room(b, BALLOON_QUEUE_DEFLATE))
+	/* After the host has the new page it must be told of the old one too. */
+	if (!balloon_host_free_entries(b, BALLOON_QUEUE_DEFLATE))
 		goto out_unlock;
 	if (balloon_move_tell(b, BALLOON_QUEUE_INFLATE, newpage))
 		goto out_unlock;
 
-	/* If the device dies now, it is reset, and @page is free to go all the same. */
+	/* If the device dies now, it is reset, and then @page may leave as well. */
 	balloon_move_tell(b, BALLOON_QUEUE_DEFLATE, page);
 	if (page_zone(page) != page_zone(newpage)) {
 		balloon_account(b, page, 1);
@@ -595,37 +488,71 @@ int balloon_pages_migrate(struct balloon_dev_info *info, struct page *newpage,
 	err = 0;
 
 out_unlock:
-	mutex_unlock(&b->size.lock);
-	/* Last of all: once the page can be had, the balloon may be emptied and freed. */
+	mutex_unlock(&b->pages.lock);
+	/* Last: when the page is on the list, the balloon may be emptied and freed. */
 	if (!err)
 		balloon_compat_page_moved(info, newpage, page);
 	return err;
 }
 
-/**
- * balloon_pages_reclaim - take all pages back from a device that was reset
- * @b: the balloon, quiesced
- *
- * Sleeps; takes size->lock. Waits for pages that mm has isolated.
- */
-void balloon_pages_reclaim(struct balloon *b)
+static int balloon_pages_setup(struct balloon *b)
 {
-	struct balloon_size *size = &b->size;
-	struct balloon_batch *batch = size->taking;
+	struct balloon_pages *pages = &b->pages;
+	int err;
 
-	balloon_pages_settle(b, true);
-	mutex_lock(&size->lock);
-	while (size->nr_pages) {
-		balloon_batch_take(b, batch, size->nr_pages);
+	mutex_init(&pages->lock);
+	err = balloon_compat_info_init(&pages->info);
+	if (err)
+		return err;
+	pages->info.migratepage = balloon_pages_migrate;
+
+	pages->on_node = kcalloc(nr_node_ids, sizeof(*pages->on_node), GFP_KERNEL);
+	pages->batches = balloon_batches_alloc(BALLOON_PAGES_BATCHES);
+	if (!pages->on_node || !pages->batches)
+		return -ENOMEM;
+	pages->filling = &pages->batches[0];
+	pages->inflating = &pages->batches[1];
+	pages->leaving = &pages->batches[2];
+	pages->deflating = &pages->batches[3];
+	pages->moving = &pages->batches[4];
+	return 0;
+}
+
+/* Takes all pages back. Waits for pages that mm has isolated. */
+static void balloon_pages_after_reset(struct balloon *b)
+{
+	struct balloon_pages *pages = &b->pages;
+	struct balloon_batch *batch = pages->leaving;
+
+	mutex_lock(&pages->lock);
+	while (pages->nr_pages) {
+		balloon_batch_take(b, batch, pages->nr_pages);
 		if (batch->nr) {
-			size->nr_pages -= batch->nr;
+			pages->nr_pages -= batch->nr;
 			balloon_batch_free(b, batch);
 			cond_resched();
 			continue;
 		}
-		mutex_unlock(&size->lock);
+		mutex_unlock(&pages->lock);
 		msleep(BALLOON_ISOLATED_WAIT_MS);
-		mutex_lock(&size->lock);
+		mutex_lock(&pages->lock);
 	}
-	mutex_unlock(&size->lock);
+	mutex_unlock(&pages->lock);
 }
+
+static void balloon_pages_teardown(struct balloon *b)
+{
+	struct balloon_pages *pages = &b->pages;
+
+	kfree(pages->batches);
+	kfree(pages->on_node);
+	balloon_compat_info_exit(&pages->info);
+	mutex_destroy(&pages->lock);
+}
+
+const struct balloon_feature balloon_pages_feature = {
+	.bit = BALLOON_ALWAYS,
+	.setup = balloon_pages_setup,
+	.after_reset = balloon_pages_after_reset,
+	.teardown = balloon_pages_teardown,
+};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The value that the guest's free pages have. A host that discards a reported
- * page has to know it, or the guest finds its free memory changed.
+ * The value that the guest's free pages have. A host that discards a reported page has to
+ * know this value, so that the guest finds its free memory unchanged.
  */
 #include <linux/mm.h>
 #include <linux/poison.h>
@@ -18,7 +18,7 @@
  */
 bool balloon_poison_value(u32 *value)
 {
-	/* The kernel does one or the other: asked for both, it poisons. */
+	/* The kernel either initialises pages or poisons them; if asked for both, it poisons. */
 	*value = 0;
 	if (want_init_on_free())
 		return true;
@@ -29,10 +29,10 @@ bool balloon_poison_value(u32 *value)
 }
 
 /*
- * Before the device runs, and again on each restore: the device forgot it with
- * the reset. Serves "Driver Requirements: Page Poison".
+ * Called before the device runs, at probe and at each restore, since the device forgets the
+ * value when it is reset. Serves "Driver Requirements: Page Poison".
  */
-static int balloon_poison_arm(struct balloon *b)
+static int balloon_poison_before_ready(struct balloon *b)
 {
 	u32 value;
 
@@ -41,7 +41,7 @@ static int balloon_poison_arm(struct balloon *b)
 	return 0;
 }
 
-const struct balloon_room balloon_poison_room = {
-	.feature = VIRTIO_BALLOON_F_PAGE_POISON,
-	.arm = balloon_poison_arm,
+const struct balloon_feature balloon_poison_feature = {
+	.bit = VIRTIO_BALLOON_F_PAGE_POISON,
+	.before_ready = balloon_poison_before_ready,
 };

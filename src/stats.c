@@ -1,48 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The statistics queue. One buffer goes back and forth: the host returns it to
- * ask for numbers, the driver fills it and gives it back. Serves "Memory
- * Statistics" of the specification.
+ * The statistics queue. There is one buffer: the host returns it to ask for
+ * statistics, and the driver fills it and gives it back. Serves "Memory Statistics"
+ * of the specification.
  *
- * The host is answered in the queue's callback. A work item answers where that
- * cannot be: while a CPU goes on- or offline, and on so many CPUs that the sum
- * would take too long with interrupts off.
+ * The queue's callback answers the host. A work item answers instead where the
+ * callback cannot: while a CPU goes online or offline, and where there are so many
+ * CPUs that interrupts would be off for too long.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/kernel.h>
 #include <linux/moduleparam.h>
+#include <linux/scatterlist.h>
 
 #include "balloon.h"
 #include "pack.h"
 #include "sample.h"
 
 /*
- * Interrupts are off for so long at most, in nanoseconds, while a sample is taken. On a
- * large machine most of it is spent on other CPUs' cache lines, whose cost nobody can
- * tell beforehand: so the clock decides.
+ * The longest time in nanoseconds that interrupts are off while a sample is taken. On a
+ * large machine most of the time goes into reading other CPUs' cache lines, and nobody
+ * knows in advance how long this takes. So the clock decides.
  */
 #define BALLOON_STATS_IRQ_NS	50000
 
+static int balloon_stats_set_max_tag(const char *value, const struct kernel_param *param)
+{
+	unsigned int tag;
+	int err = kstrtouint(value, 0, &tag);
+
+	if (err)
+		return err;
+	if (tag >= VIRTIO_BALLOON_S_NR) {
+		pr_err("max_stat_tag=%u is out of range: tags go from 0 to %u\n",
+		       tag, VIRTIO_BALLOON_S_NR - 1);
+		return -EINVAL;
+	}
+	*(unsigned int *)param->arg = tag;
+	return 0;
+}
+
+static const struct kernel_param_ops balloon_stats_max_tag_ops = {
+	.set = balloon_stats_set_max_tag,
+	.get = param_get_uint,
+};
+
 static unsigned int max_stat_tag = VIRTIO_BALLOON_S_NR - 1;
-module_param(max_stat_tag, uint, 0444);
+module_param_cb(max_stat_tag, &balloon_stats_max_tag_ops, &max_stat_tag, 0444);
+__MODULE_PARM_TYPE(max_stat_tag, "uint");
 MODULE_PARM_DESC(max_stat_tag,
 		 "Highest statistics tag sent to the host, 0 to 15; 9 for hosts that know only the old ten (default: 15)");
 
-/**
- * balloon_stats_check_param - refuse a max_stat_tag out of range
- *
- * Return: 0, or -EINVAL with a message that says why.
- */
-int balloon_stats_check_param(void)
-{
-	if (max_stat_tag < VIRTIO_BALLOON_S_NR)
-		return 0;
-	pr_err("max_stat_tag=%u is out of range: tags go from 0 to %u\n",
-	       max_stat_tag, VIRTIO_BALLOON_S_NR - 1);
-	return -EINVAL;
-}
-
-/* Puts the buffer, which is not in flight, on the queue. Does not notify. */
+/* Puts the buffer, which is not in flight, on the queue. Does not notify the host. */
 static int balloon_stats_put(struct balloon *b, const struct balloon_sample *sample)
 {
 	struct balloon_stats *stats = &b->stats;
@@ -51,40 +61,36 @@ static int balloon_stats_put(struct balloon *b, const struct balloon_sample *sam
 
 	lockdep_assert_held(&stats->lock);
 	len = balloon_pack(sample, stats->tags, PAGE_SHIFT,
-			   virtio_is_little_endian(b->vdev), stats->report);
-	sg_init_one(&sg, stats->report, len);
-	stats->owed = false;
-	return virtqueue_add_outbuf(b->vqs[BALLOON_QUEUE_STATS], &sg, 1, stats, GFP_ATOMIC);
+			   virtio_is_little_endian(b->vdev), stats->entries);
+	sg_init_one(&sg, stats->entries, len);
+	return balloon_host_put(b, BALLOON_QUEUE_STATS, &sg, &stats->buffer);
 }
 
 static void balloon_stats_answer(struct balloon *b, const struct balloon_sample *sample)
 {
-	/* An empty queue takes a buffer unless the device broke it. */
+	/* The queue is empty. It refuses the buffer only if the device is dead. */
 	if (!balloon_stats_put(b, sample))
-		virtqueue_kick(b->vqs[BALLOON_QUEUE_STATS]);
-	balloon_relax(b, BALLOON_AWAKE_STATS);
+		balloon_host_notify(b, BALLOON_QUEUE_STATS);
+	balloon_relax(b, BALLOON_STAY_AWAKE_STATS);
 }
 
 /*
- * Answers if the host has asked. Any context. First takes the buffer back, then
- * fills it: until then it is the host's.
+ * Answers the host if it has asked. Any context. Takes the buffer back before it fills
+ * it, since until then the host may read it.
  */
 static void balloon_stats_check(struct balloon *b)
 {
 	struct balloon_stats *stats = &b->stats;
 	struct balloon_sample sample;
 	unsigned long flags;
-	unsigned int len;
 
 	spin_lock_irqsave(&stats->lock, flags);
-	if (stats->open && virtqueue_get_buf(b->vqs[BALLOON_QUEUE_STATS], &len)) {
-		balloon_stay_awake(b, BALLOON_AWAKE_STATS);
-		if (balloon_sample_try(&sample, BALLOON_STATS_IRQ_NS)) {
+	if (stats->active && balloon_host_returned(b, BALLOON_QUEUE_STATS, &stats->buffer)) {
+		balloon_stay_awake(b, BALLOON_STAY_AWAKE_STATS);
+		if (balloon_sample_try(&sample, BALLOON_STATS_IRQ_NS))
 			balloon_stats_answer(b, &sample);
-		} else {
-			stats->owed = true;
+		else
 			balloon_queue_work(b, &stats->work, 0);
-		}
 	}
 	spin_unlock_irqrestore(&stats->lock, flags);
 }
@@ -109,7 +115,7 @@ static void balloon_stats_work(struct work_struct *work)
 	balloon_sample(&sample);
 
 	spin_lock_irq(&stats->lock);
-	if (stats->open && stats->owed)
+	if (stats->active && !stats->buffer.in_flight)
 		balloon_stats_answer(b, &sample);
 	spin_unlock_irq(&stats->lock);
 }
@@ -134,28 +140,32 @@ static int balloon_stats_first(struct balloon *b)
 
 	spin_lock_irq(&stats->lock);
 	err = balloon_stats_put(b, &sample);
-	stats->open = !err;
+	stats->active = !err;
 	spin_unlock_irq(&stats->lock);
 	return err;
 }
 
 /*
- * The first buffer is on the queue when the device starts: hosts publish it. Not with
- * CONFIG_VIRTIO_HARDEN_NOTIFICATION: there a queue counts as broken until the device runs.
+ * The first buffer must be on the queue when the device starts, since hosts publish its
+ * contents. A queue that is broken already is no error: on kernels with
+ * CONFIG_VIRTIO_HARDEN_NOTIFICATION all queues count as broken until the device runs.
+ * The first buffer follows in balloon_stats_start() then.
  */
-static int balloon_stats_arm(struct balloon *b)
+static int balloon_stats_before_ready(struct balloon *b)
 {
-	return virtqueue_is_broken(b->vqs[BALLOON_QUEUE_STATS]) ? 0 : balloon_stats_first(b);
+	int err = balloon_stats_first(b);
+
+	return err == -EIO ? 0 : err;
 }
 
 static void balloon_stats_start(struct balloon *b)
 {
 	struct balloon_stats *stats = &b->stats;
 
-	if (!stats->open && balloon_stats_first(b))
+	if (!stats->active && balloon_stats_first(b))
 		return;
 	spin_lock_irq(&stats->lock);
-	virtqueue_kick(b->vqs[BALLOON_QUEUE_STATS]);
+	balloon_host_notify(b, BALLOON_QUEUE_STATS);
 	spin_unlock_irq(&stats->lock);
 }
 
@@ -164,17 +174,23 @@ static void balloon_stats_quiesce(struct balloon *b)
 	struct balloon_stats *stats = &b->stats;
 
 	spin_lock_irq(&stats->lock);
-	stats->open = false;
+	stats->active = false;
 	spin_unlock_irq(&stats->lock);
 	cancel_delayed_work_sync(&stats->work);
-	balloon_relax(b, BALLOON_AWAKE_STATS);
+	balloon_relax(b, BALLOON_STAY_AWAKE_STATS);
 }
 
-const struct balloon_room balloon_stats_room = {
-	.feature = VIRTIO_BALLOON_F_STATS_VQ,
+static void balloon_stats_after_reset(struct balloon *b)
+{
+	b->stats.buffer.in_flight = false;
+}
+
+const struct balloon_feature balloon_stats_feature = {
+	.bit = VIRTIO_BALLOON_F_STATS_VQ,
 	.setup = balloon_stats_setup,
-	.arm = balloon_stats_arm,
+	.before_ready = balloon_stats_before_ready,
 	.start = balloon_stats_start,
-	.awake = balloon_stats_check,
+	.pm_wake = balloon_stats_check,
 	.quiesce = balloon_stats_quiesce,
+	.after_reset = balloon_stats_after_reset,
 };

@@ -95,7 +95,7 @@ def test_compiler_missing(sources):
     """Its own words come first, and nothing of ours misleads."""
     code, output = build_one(sources, 'CC=no-such-compiler')
     assert code != 0
-    *first, last = [line for line in output.splitlines() if 'checks.c: ' in line]
+    *first, last = [line for line in output.splitlines() if 'facts.c: ' in line]
     assert not first and 'the compiler does not work' in last and 'no-such-compiler' in last
     assert 'no-such-compiler: not found' in output[:output.index(last)].splitlines()[-1]
 
@@ -124,7 +124,7 @@ def test_asked_once(sources, known):
     """What is found out anew and is the same has nothing built anew."""
     assert build_one(sources)[0] == 0
     made = (sources / 'src/compat/facts.h').stat().st_mtime_ns
-    os.utime(sources / 'src/compat/checks.c')
+    os.utime(sources / 'src/compat/facts.c')
     code, output = build_one(sources)
     assert code == 0 and 'FACTS' in output and 'CC ' not in output, output
     assert (sources / 'src/compat/facts.h').stat().st_mtime_ns == made

@@ -102,13 +102,13 @@ def test_no_reporting(source):
 def test_facts(source, planted, reason):
     """What nothing fits ends the build, and never passes for an old kernel."""
     configure(source, [])
-    source.sh(f'cp -r {CLONE}/src/compat/checks.c /root/checks.c && '
-              f'sed -i "{planted}" {CLONE}/src/compat/checks.c && '
-              f'! cmp -s /root/checks.c {CLONE}/src/compat/checks.c')
+    source.sh(f'cp -r {CLONE}/src/compat/facts.c /root/facts.c && '
+              f'sed -i "{planted}" {CLONE}/src/compat/facts.c && '
+              f'! cmp -s /root/facts.c {CLONE}/src/compat/facts.c')
     try:
         code, output = build(source)
     finally:
-        source.sh(f'cp /root/checks.c {CLONE}/src/compat/checks.c')
+        source.sh(f'cp /root/facts.c {CLONE}/src/compat/facts.c')
     assert code != 0 and reason in output
     if 'sentinel' not in planted and 'no_such_name' not in planted:
         assert '5.10 to 7.3' in output

@@ -4,7 +4,7 @@
  */
 #include <linux/slab.h>
 
-#include "balloon.h"
+#include "mm.h"
 
 #if defined(BALLOON_COMPAT_MIGRATION) && defined(BALLOON_HAVE_BALLOON_INODE)
 #include <linux/fs.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Facts about the kernel that this is built for, one a check. src/compat/check
+ * Facts about the kernel that this is built for, one a check. src/compat/facts.sh
  * has the compiler look at each by itself: a fact holds if there is no error.
  * Names, not versions, since distributions backport.
  *

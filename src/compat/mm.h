@@ -2,8 +2,8 @@
 /*
  * mm's balloon, page allocator and shrinker as the newest kernel has them.
  */
-#ifndef BALLOON_COMPAT_BALLOON_H
-#define BALLOON_COMPAT_BALLOON_H
+#ifndef BALLOON_COMPAT_MM_H
+#define BALLOON_COMPAT_MM_H
 
 #include <linux/gfp.h>
 #include <linux/log2.h>
@@ -143,4 +143,4 @@ struct shrinker *balloon_compat_shrinker_register(const char *name, void *data,
 void balloon_compat_shrinker_free(struct shrinker *shrinker);
 void *balloon_compat_shrinker_data(struct shrinker *shrinker);
 
-#endif /* BALLOON_COMPAT_BALLOON_H */
+#endif /* BALLOON_COMPAT_MM_H */
