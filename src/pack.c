@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * struct balloon_sample -> the array of tagged values that goes to the host.
+ * Writes a sample as the array of tagged values that the host reads.
  *
- * Pure: no kernel state, no page size of its own, no byte order of its own. So
- * tables can test it, in both byte orders on any machine.
+ * Page size and byte order are parameters and no kernel state is used. So one machine can
+ * test it for all page sizes and both byte orders.
  */
 #include <asm/byteorder.h>
 #include <linux/bits.h>
@@ -12,11 +12,11 @@
 
 #include "pack.h"
 
-/* Catches a build that picked up the kernel's own, older header. */
+/* Fails if the compiler has found the kernel's own, older header first. */
 static_assert(VIRTIO_BALLOON_S_NR == 16);
 static_assert(sizeof(struct virtio_balloon_stat) == 10);
 
-/* The tags whose value is memory: sampled in pages, sent in bytes. */
+/* The tags whose values are memory. They are sampled in pages and sent in bytes. */
 #define BALLOON_TAGS_IN_BYTES					\
 	(BIT(VIRTIO_BALLOON_S_SWAP_IN) |			\
 	 BIT(VIRTIO_BALLOON_S_SWAP_OUT) |			\
@@ -30,7 +30,7 @@ static_assert(sizeof(struct virtio_balloon_stat) == 10);
 	 BIT(VIRTIO_BALLOON_S_DIRECT_RECLAIM))
 
 /**
- * balloon_pack_limit - drop the tags an old host may choke on
+ * balloon_pack_limit - leave out tags that an old host may not cope with
  * @supported: bit per tag, balloon_sample_supported()
  * @max_tag: highest tag to send; 0 to VIRTIO_BALLOON_S_NR - 1
  *
@@ -44,17 +44,17 @@ u32 balloon_pack_limit(u32 supported, unsigned int max_tag)
 }
 
 /**
- * balloon_pack - write a report
+ * balloon_pack - write the contents of a statistics buffer
  * @sample: values in guest pages and events
  * @tags: bit per tag to send
  * @page_shift: log2 of the guest's page size in bytes
- * @little_endian: byte order on the wire: true for a modern device, the
- *		   guest's own for a legacy one
- * @out: room for one entry per bit in @tags
+ * @little_endian: byte order of the device: true for a modern device, the guest's own
+ *		   for a legacy one
+ * @out: space for one entry for each bit in @tags
  *
- * Tags ascend, so a host that stops at the first tag it does not know has all
- * the older ones. Memory is sent in bytes, modulo 2^64 as counters are. Any
- * context; takes no lock. Serves "Memory Statistics" and "Memory Statistics
+ * The tags ascend, so a host that stops at the first tag that it does not know has read all
+ * older ones. Memory is sent in bytes, modulo 2^64 as all counters are. Any context; takes no
+ * lock. Serves "Memory Statistics" and "Memory Statistics
  * Tags" of the specification.
  *
  * Return: bytes written to @out.

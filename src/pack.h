@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The wire format of a statistics report, and of page numbers: those are written by
- * the hundred, so what does it is here.
+ * The device's format of statistics and of page numbers. Page numbers are written often, so
+ * their functions are inline.
  */
 #ifndef BALLOON_PACK_H
 #define BALLOON_PACK_H
@@ -16,7 +16,7 @@ size_t balloon_pack(const struct balloon_sample *sample, u32 tags,
 		    unsigned int page_shift, bool little_endian,
 		    struct virtio_balloon_stat *out);
 
-/* Page numbers of 4 KiB that a page of the guest has. */
+/* The number of page numbers that one page of the guest has: one for each 4 KiB. */
 static inline unsigned int balloon_pack_factor(unsigned int page_shift)
 {
 	return 1U << (page_shift - VIRTIO_BALLOON_PFN_SHIFT);
@@ -27,7 +27,7 @@ static inline unsigned int balloon_pack_factor(unsigned int page_shift)
  * @pfn: the page, counted in pages of the guest
  * @page_shift: log2 of the guest's page size in bytes, at least 12
  *
- * Page numbers on the wire have 32 bits, which reach up to 16 TiB. Any context.
+ * The device's page numbers have 32 bits and reach up to 16 TiB. Any context.
  * Serves "Device Operation" of the specification.
  *
  * Return: whether each of its numbers fits.
@@ -41,8 +41,8 @@ static inline bool balloon_pack_addressable(u64 pfn, unsigned int page_shift)
  * balloon_pack_pfns - write the page numbers of a page
  * @pfn: the page, counted in pages of the guest; addressable
  * @page_shift: log2 of the guest's page size in bytes, at least 12
- * @little_endian: byte order on the wire, as for balloon_pack()
- * @out: room for a number for each 4 KiB of the page
+ * @little_endian: byte order of the device, as for balloon_pack()
+ * @out: space for one number for each 4 KiB of the page
  *
  * Any context; takes no lock. Serves "Device Operation" of the specification.
  *

@@ -2,10 +2,10 @@
 /*
  * Reads the kernel's counters into struct balloon_sample, in pages and events.
  *
- * The per-CPU events are summed over the CPUs that are online. When a CPU goes
- * offline, its counts are added to another's before they are cleared, so this
- * must not run meanwhile: hence the CPU hotplug lock, which an interrupt can
- * only try. Only the events that are sent are read.
+ * The kernel counts events for each CPU, and this adds up the counts of all CPUs that are
+ * online. When a CPU goes offline, the kernel adds its counts to those of another CPU before
+ * it clears them, so a sum taken at that moment would be wrong. The CPU hotplug lock prevents
+ * this; an interrupt can only try to take it. Only events that are sent are read.
  */
 #include <linux/cpu.h>
 #include <linux/mm.h>
@@ -16,7 +16,10 @@
 #include "compat/vmstat.h"
 #include "sample.h"
 
-/* CPUs between two looks at the clock; at a microsecond each, a third of what is allowed. */
+/*
+ * The clock is read after this number of CPUs. If one CPU takes a microsecond, they take a
+ * third of the time that the statistics queue allows.
+ */
 #ifndef BALLOON_SAMPLE_LOOK
 #define BALLOON_SAMPLE_LOOK	16
 #endif
@@ -40,7 +43,7 @@
 #define BALLOON_HUGETLB_TAGS	0
 #endif
 
-/* No page is ever allocated from the zones above ZONE_MOVABLE. */
+/* The zones above ZONE_MOVABLE are left out: no page is ever allocated from them. */
 static unsigned long balloon_sample_stalls(const struct vm_event_state *cpu)
 {
 	unsigned long stalls = 0;
@@ -51,10 +54,13 @@ static unsigned long balloon_sample_stalls(const struct vm_event_state *cpu)
 	return stalls;
 }
 
-/* Returns false if it was not done in @ns nanoseconds. */
+/* Adds up the events of all CPUs. Returns false if this took more than @ns nanoseconds. */
 static bool balloon_sample_events(u64 *value, u64 ns)
 {
-	/* Reading the clock costs as much as a CPU whose counts are in the cache. */
+	/*
+	 * With few CPUs the clock is not read: reading it takes as long as reading the counts
+	 * of a CPU.
+	 */
 	bool timed = ns != BALLOON_SAMPLE_UNTIMED && num_online_cpus() >= BALLOON_SAMPLE_LOOK;
 	u64 start = timed ? sched_clock() : 0;
 	unsigned int i, nr = 0;
@@ -101,7 +107,7 @@ static bool balloon_sample_events(u64 *value, u64 ns)
 /**
  * balloon_sample_supported - the statistics that this kernel has
  *
- * Any context. A constant, so every report has the same tags.
+ * Any context. A constant, so every statistics buffer has the same tags.
  *
  * Return: bit per tag.
  */
@@ -112,7 +118,7 @@ u32 balloon_sample_supported(void)
 	       BIT(VIRTIO_BALLOON_S_AVAIL) | BIT(VIRTIO_BALLOON_S_CACHES);
 }
 
-/* With the CPU hotplug lock held. The totals are what si_meminfo() would say. */
+/* The caller holds the CPU hotplug lock. The totals are those of si_meminfo(). */
 static bool balloon_sample_locked(struct balloon_sample *sample, u64 ns)
 {
 	u64 *value = sample->value;
@@ -131,12 +137,12 @@ static bool balloon_sample_locked(struct balloon_sample *sample, u64 ns)
 /**
  * balloon_sample_try - take a sample without sleeping, in a limited time
  * @sample: in pages of the guest and events, native byte order
- * @ns: give up after so many nanoseconds; looked at every BALLOON_SAMPLE_LOOK CPUs
+ * @ns: give up after this number of nanoseconds
  *
- * Any context.
+ * Any context. Reads the clock after every BALLOON_SAMPLE_LOOK CPUs.
  *
- * Return: false if the time is over, or a CPU is going on- or offline just now; then
- * use balloon_sample().
+ * Return: true if the sample was taken; false if the time is over, or if a CPU is going
+ * online or offline: then use balloon_sample().
  */
 bool balloon_sample_try(struct balloon_sample *sample, u64 ns)
 {
@@ -153,8 +159,8 @@ bool balloon_sample_try(struct balloon_sample *sample, u64 ns)
  * balloon_sample - take a sample
  * @sample: in pages of the guest and events, native byte order
  *
- * Sleeps while a CPU goes on- or offline. Takes time in proportion to the number of
- * online CPUs.
+ * Sleeps while a CPU goes online or offline. The time that it takes grows with the number
+ * of online CPUs.
  */
 void balloon_sample(struct balloon_sample *sample)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A sample of the guest's memory counters, before it has a wire format.
+ * A sample of the guest's memory counters, in the kernel's own units.
  */
 #ifndef BALLOON_SAMPLE_H
 #define BALLOON_SAMPLE_H
@@ -10,10 +10,10 @@
 
 /**
  * struct balloon_sample - what the kernel counts, in its own units
- * @value: indexed by tag; pages of the guest (PAGE_SIZE) where the tag's unit
- *	   on the wire is bytes, otherwise events
+ * @value: indexed by tag; in pages of the guest (PAGE_SIZE) if the tag's unit in the
+ *	   statistics buffer is bytes, otherwise in events
  *
- * Entries for which balloon_sample_supported() has no bit are not set.
+ * A value is 0 if balloon_sample_supported() has no bit for its tag.
  */
 struct balloon_sample {
 	u64 value[VIRTIO_BALLOON_S_NR];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Points in time that may be looked at long after they have passed. Pure.
+ * Points in time that may be read long after they have passed. Uses no kernel state.
  */
 #ifndef BALLOON_TIME_H
 #define BALLOON_TIME_H
@@ -11,8 +11,9 @@
  * @most: how far ahead it was when it was set, in jiffies
  * @now: the present, in jiffies
  *
- * Any context. On 32 bits jiffies come round every few weeks, and time_before() takes what
- * has passed for what is to come for half of that. More than @most ahead, it has passed.
+ * Any context. On 32 bits jiffies wrap round within weeks, and for half of this time
+ * time_before() takes a point that has passed for one that is still to come. So a point that
+ * is more than @most ahead has passed.
  *
  * Return: jiffies left, 0 if there are none.
  */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Facts about the kernel that this is built for, one a check. src/compat/facts.sh
- * has the compiler look at each by itself: a fact holds if there is no error.
- * Names, not versions, since distributions backport.
+ * Facts about the kernel that the module is built for. src/compat/facts.sh compiles each
+ * check alone: a fact holds if its check compiles without an error. The checks look at names
+ * and not at versions, since distributions backport changes to older versions.
  *
- * A check says which upstream version its fact is new in, and where it is known,
- * the title of the change. What can be told without the headers is, since that
- * is quicker.
+ * Each check says in which upstream version its fact is new and, if known, in which change.
+ * "Found in 7.3" means that the version in which it came is not known here. Checks that need
+ * no header come first, since they take less time.
  */
 
 /* Sentinel: a check can fail. */
@@ -16,8 +16,8 @@ static inline int check_sentinel_false(void) { return balloon_compat_no_such_nam
 #endif
 
 /*
- * mm's side of a balloon and of page reporting is there only where some driver
- * selected it; the first option was renamed with the header, by 7.3.
+ * A kernel has mm's functions for balloons and for page reporting only if one of its drivers
+ * needs them. The first option was renamed together with the header; found in 7.3.
  */
 #ifdef CHECK_BALLOON_CORE
 #define CHECK_NO_HEADERS
@@ -32,7 +32,7 @@ static inline int check_sentinel_false(void) { return balloon_compat_no_such_nam
 #endif
 #endif
 
-/* <linux/balloon_compaction.h> was renamed, by 7.3. */
+/* <linux/balloon_compaction.h> has a new name; found in 7.3. */
 #ifdef CHECK_BALLOON_HEADER
 #define CHECK_NO_HEADERS
 #if !__has_include("linux/balloon.h")
@@ -49,7 +49,7 @@ static inline int check_sentinel_false(void) { return balloon_compat_no_such_nam
 #include <linux/virtio_config.h>
 #include <linux/vmstat.h>
 
-/* The header has another name by 7.3, see above. */
+/* The header has two names, see above. */
 #if __has_include("linux/balloon.h")
 #include <linux/balloon.h>
 #else
@@ -80,7 +80,7 @@ static inline void check_cread_le(struct virtio_device *vdev, u32 *value)
 static inline void *check_inode(struct balloon_dev_info *info) { return info->inode; }
 #endif
 
-/* The driver adds the new page when migration succeeded, up to 6.19. */
+/* The driver itself adds the new page after a migration, up to 6.19. */
 #ifdef CHECK_BALLOON_PAGE_INSERT
 static inline void check_insert(struct balloon_dev_info *info, struct page *page)
 {
@@ -88,7 +88,7 @@ static inline void check_insert(struct balloon_dev_info *info, struct page *page
 }
 #endif
 
-/* What undoes it when a page leaves, from 5.18; before, it is part of another. */
+/* The function that undoes this when a page leaves, from 5.18. */
 #ifdef CHECK_BALLOON_PAGE_FINALIZE
 static inline void check_finalize(struct page *page) { balloon_page_finalize(page); }
 #endif
@@ -102,8 +102,8 @@ static inline void *check_shrinker_alloc(void) { return shrinker_alloc(0, "name"
 #endif
 
 /*
- * Shrinkers have names, from 6.0 ("mm: shrinkers: provide shrinkers with names");
- * of no interest where mm allocates them.
+ * Shrinkers have names, from 6.0 ("mm: shrinkers: provide shrinkers with names"). Not used
+ * on kernels where mm allocates them.
  */
 #ifdef CHECK_SHRINKER_NAME
 static inline int check_shrinker_name(struct shrinker *s) { return register_shrinker(s, "name"); }
@@ -118,14 +118,14 @@ static inline const char *check_virtqueue_info(struct virtqueue_info *info) { re
 #endif
 
 /*
- * From 5.17 ("virtio: wrap config->reset calls"); earlier it is the transport's
- * to reset the device.
+ * The core has a function that resets a device, from 5.17 ("virtio: wrap config->reset
+ * calls").
  */
 #ifdef CHECK_VIRTIO_RESET_DEVICE
 static inline void check_reset(struct virtio_device *vdev) { virtio_reset_device(vdev); }
 #endif
 
-/* A driver is told of a reset of the function below its device, by 7.3. */
+/* The driver is told before the function below its device is reset; found in 7.3. */
 #ifdef CHECK_RESET_PREPARE
 static inline void *check_reset_prepare(struct virtio_driver *driver)
 {
@@ -168,12 +168,12 @@ static inline bool check_poisoning(void) { return page_poisoning_enabled_static(
 static inline unsigned int check_order(struct page_reporting_dev_info *info) { return info->order; }
 #endif
 
-/* 0 is an order, and another value stands for mm's choice, by 7.3. */
+/* Order 0 is valid, and another value means that mm chooses; found in 7.3. */
 #ifdef CHECK_REPORTING_ORDER_UNSPECIFIED
 static inline unsigned int check_unspecified(void) { return PAGE_REPORTING_ORDER_UNSPECIFIED; }
 #endif
 
-/* Reclaim is counted by node, by 7.3; earlier they are events of a CPU. */
+/* Reclaim is counted for each node (found in 7.3), or for each CPU (up to 6.12). */
 #ifdef CHECK_RECLAIM_NODE_STATE
 static inline enum node_stat_item check_node_state(void) { return PGSCAN_KSWAPD; }
 #endif

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# check OUTPUT CHECKS.c COMPILER FLAGS...
+# facts.sh OUTPUT FACTS.c COMPILER FLAGS...
 #
-# Have the compiler check each fact of CHECKS.c by itself, and write a #define for
-# each that holds. Only whether it succeeds counts: what a compiler says may be in
-# any language, and in colour.
+# Lets the compiler check each fact of FACTS.c alone, and writes a #define for each fact
+# that holds. Only the compiler's exit status counts, since its messages may be in any
+# language and in colour.
 
 set -eu
 
@@ -21,9 +21,9 @@ die()
 	exit 1
 }
 
-# A name that is not declared, a wrong signature and a wrong enum have to be errors,
-# whatever flags there are. With -w they would pass silently. What clang counts among
-# the conversions of enums, but is arithmetic, the kernel's headers do.
+# An undeclared name, a wrong signature and a wrong enum must be errors, whatever the other
+# flags are. -w would suppress them, so it is removed. Arithmetic with two enums is allowed,
+# since the kernel's own headers use it and clang would refuse it.
 for flag; do
 	shift
 	[ "$flag" = -w ] || set -- "$@" "$flag"
@@ -63,8 +63,8 @@ needs()
 	holds "$1" || die "$2; supported are $range"
 }
 
-# 1 is an error in what was compiled. Others are the compiler's, or of the shell,
-# which did not find it.
+# Status 1 means that the compiled code has an error. Any other status means that the
+# compiler itself failed, or that the shell did not find it.
 for fact in $facts; do
 	case $(cat "$work/$fact") in
 	0 | 1)	continue ;;
@@ -73,22 +73,22 @@ for fact in $facts; do
 	die "the compiler does not work, see above: $1"
 done
 
-# With an error in the headers no answer can be trusted.
+# If the headers have an error, no answer can be trusted.
 holds SENTINEL_TRUE || {
 	cat "$work/SENTINEL_TRUE.said" >&2
 	die "what must compile does not, see above; supported are $range"
 }
 ! holds SENTINEL_FALSE || die "what must not compile does: see $*"
 
-# Where one of several has to hold and none does, the kernel is unknown: never
-# take it for an old one.
+# If one of several facts must hold and none does, this kernel is unknown. Do not take it for
+# an old one.
 needs CREAD_LE "this kernel is too old"
 holds RECLAIM_NODE_STATE || needs RECLAIM_EVENTS "where this kernel counts reclaim is unknown"
 if holds RECLAIM_NODE_STATE && holds RECLAIM_EVENTS; then
 	die "where this kernel counts reclaim is ambiguous; supported are $range"
 fi
 
-# Exported by mm only then. CONFIG_VIRTIO_BALLOON=m brings both.
+# mm exports the functions only with these options. CONFIG_VIRTIO_BALLOON=m selects both.
 holds BALLOON_CORE ||
 	die "this kernel has no balloon core, since none of its drivers needs one:" \
 	    "take a kernel with CONFIG_VIRTIO_BALLOON=m"
@@ -108,5 +108,5 @@ holds PAGE_REPORTING ||
 	done
 } >"$out.new"
 
-# Only when something changed, or everything would be built anew.
+# The file is replaced only if it has changed, or everything would be built again.
 cmp -s "$out.new" "$out" || mv "$out.new" "$out"

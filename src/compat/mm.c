@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What older kernels lack and is too long for a header.
+ * What older kernels do not have, where it is too long for a header.
  */
 #include <linux/slab.h>
 
@@ -18,7 +18,7 @@ static int balloon_compat_fs_context(struct fs_context *context)
 	return init_pseudo(context, BALLOON_COMPAT_MAGIC) ? 0 : -ENOMEM;
 }
 
-/* Without an owner, or our own mount would keep the module from being unloaded. */
+/* Has no owner: the driver's own mount would keep the module from being unloaded. */
 static struct file_system_type balloon_compat_fs = {
 	.name = "virtio-balloon",
 	.init_fs_context = balloon_compat_fs_context,
@@ -26,10 +26,10 @@ static struct file_system_type balloon_compat_fs = {
 };
 
 /**
- * balloon_compat_info_init - balloon_devinfo_init(), with what migration needs
- * @info: the balloon's pages
+ * balloon_compat_info_init - prepare mm's list of the balloon's pages, and their migration
+ * @info: mm's list
  *
- * May sleep. A mount for each balloon, since there is one at most.
+ * May sleep. Each balloon has its own mount: a guest has only one balloon.
  *
  * Return: 0, or the error of mounting, -ENOMEM among them.
  */
@@ -55,9 +55,9 @@ int balloon_compat_info_init(struct balloon_dev_info *info)
 
 /**
  * balloon_compat_info_exit - undo balloon_compat_info_init()
- * @info: the balloon's pages, of which there are none left
+ * @info: mm's list, which is empty
  *
- * May sleep. Harmless when repeated, or where that failed.
+ * May sleep. May be called twice, and after balloon_compat_info_init() has failed.
  */
 void balloon_compat_info_exit(struct balloon_dev_info *info)
 {
@@ -74,7 +74,7 @@ void balloon_compat_info_exit(struct balloon_dev_info *info)
 #endif
 
 #ifndef BALLOON_HAVE_SHRINKER_ALLOC
-/* Before 6.7 the structure is the driver's, and has no room for its data. */
+/* Before 6.7 the driver allocates the structure, which has no field for its data. */
 struct balloon_compat_shrinker {
 	struct shrinker shrinker;
 	void *data;
@@ -82,10 +82,10 @@ struct balloon_compat_shrinker {
 #endif
 
 /**
- * balloon_compat_shrinker_register - a shrinker with the defaults
- * @name: shown in debugfs
- * @data: for balloon_compat_shrinker_data()
- * @count: objects that could be freed
+ * balloon_compat_shrinker_register - register a shrinker with default settings
+ * @name: its name in debugfs
+ * @data: returned by balloon_compat_shrinker_data()
+ * @count: counts the objects that could be freed
  * @scan: frees objects
  *
  * May sleep.
@@ -149,7 +149,7 @@ void balloon_compat_shrinker_free(struct shrinker *shrinker)
 
 /**
  * balloon_compat_shrinker_data - the data that a shrinker was registered with
- * @shrinker: what a callback is called with
+ * @shrinker: the argument of the callback
  *
  * Any context.
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * mm's balloon, page allocator and shrinker as the newest kernel has them.
+ * mm's functions for balloons, pages and shrinkers, as the newest kernel has them.
  */
 #ifndef BALLOON_COMPAT_MM_H
 #define BALLOON_COMPAT_MM_H
@@ -27,11 +27,11 @@
 #endif
 
 /*
- * mm has the new page join the balloon and lets go of the old one when the
- * driver's callback succeeded, by 7.3. Earlier the callback does both.
+ * Called when a page was migrated. After 6.19 mm itself adds the new page to the balloon and
+ * releases the old one; before, this is the driver's task.
  *
- * As soon as the page is on the list, the balloon may be emptied and freed, and the
- * module unloaded: balloon_compat_info_exit() waits for who is still in here.
+ * As soon as the new page is on the list, another thread may empty and free the balloon and
+ * unload the module. So balloon_compat_info_exit() waits until nobody runs this code any more.
  */
 static inline void balloon_compat_page_moved(struct balloon_dev_info *info,
 					     struct page *newpage, struct page *page)
@@ -56,7 +56,7 @@ static inline void balloon_compat_page_moved(struct balloon_dev_info *info,
 #endif
 }
 
-/* Up to 5.19, migration finds the balloon through an inode, of a file system of our own. */
+/* Up to 5.19 mm finds the balloon of a page through an inode, so the driver provides one. */
 #if defined(BALLOON_COMPAT_MIGRATION) && defined(BALLOON_HAVE_BALLOON_INODE)
 int balloon_compat_info_init(struct balloon_dev_info *info);
 void balloon_compat_info_exit(struct balloon_dev_info *info);
@@ -74,8 +74,8 @@ static inline void balloon_compat_info_exit(struct balloon_dev_info *info)
 #endif
 
 /*
- * Before 5.14 pages are allocated one by one, and before 6.14 in bulk with another name. All
- * keep the pages that the array begins with, and return how many it then has.
+ * Before 5.14 mm cannot allocate pages in bulk, and before 6.14 the function has another name.
+ * All of them keep the pages that are in the array already, and return how many it has then.
  */
 #ifndef BALLOON_HAVE_ALLOC_PAGES_BULK_NODE
 #ifdef BALLOON_HAVE_ALLOC_PAGES_BULK_ARRAY_NODE
@@ -97,12 +97,12 @@ static inline unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned l
 #endif
 #endif
 
-/* MAX_ORDER was exclusive up to 6.3, and has this name from 6.8; this holds for all. */
+/* The name is new in 6.8. Up to 6.3 MAX_ORDER was the first order that was too large. */
 #ifndef MAX_PAGE_ORDER
 #define MAX_PAGE_ORDER	ilog2(MAX_ORDER_NR_PAGES)
 #endif
 
-/* Before 5.11, what the kernel does with freed pages also depends on its configuration. */
+/* Before 5.11 it also depends on the configuration whether freed pages keep the value. */
 static inline bool balloon_compat_pages_poisoned(void)
 {
 #ifdef BALLOON_HAVE_PAGE_POISONING_STATIC
@@ -113,8 +113,8 @@ static inline bool balloon_compat_pages_poisoned(void)
 }
 
 /*
- * The most that mm's pageblock order may be. Where huge pages have no one size, as on
- * ppc64, it is a variable that mm does not export.
+ * The largest value that mm's pageblock order may have. On architectures whose huge pages have
+ * different sizes, such as ppc64, it is a variable that mm does not export.
  */
 #ifdef CONFIG_HUGETLB_PAGE_SIZE_VARIABLE
 #define BALLOON_COMPAT_PAGEBLOCK_ORDER	MAX_PAGE_ORDER
@@ -123,8 +123,8 @@ static inline bool balloon_compat_pages_poisoned(void)
 #endif
 
 /*
- * The order from which on free pages are reported; mm's choice where @order is
- * negative, which earlier is 0, or the field is missing, before 5.14.
+ * Sets the smallest order of pages that mm reports. If @order is negative, mm chooses it. Before
+ * 5.14 mm always chooses it.
  */
 static inline void balloon_compat_reporting_order(struct page_reporting_dev_info *info, int order)
 {

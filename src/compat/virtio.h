@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The virtio core as the newest kernel has it.
+ * Functions of the virtio core, as the newest kernel has them.
  */
 #ifndef BALLOON_COMPAT_VIRTIO_H
 #define BALLOON_COMPAT_VIRTIO_H
@@ -9,7 +9,7 @@
 
 #include "facts.h"
 
-/* Callbacks and names became one array in 6.11. */
+/* Before 6.11 callbacks and names of queues are two arrays. */
 #ifndef BALLOON_HAVE_VIRTQUEUE_INFO
 struct virtqueue_info {
 	const char *name;
@@ -38,7 +38,7 @@ static inline int balloon_compat_find_vqs(struct virtio_device *vdev, unsigned i
 #define virtio_find_vqs balloon_compat_find_vqs
 #endif
 
-/* The core has a reset of its own from 5.17. */
+/* Before 5.17 the core has no function that resets a device. */
 #ifndef BALLOON_HAVE_VIRTIO_RESET_DEVICE
 static inline void virtio_reset_device(struct virtio_device *vdev)
 {
@@ -47,8 +47,8 @@ static inline void virtio_reset_device(struct virtio_device *vdev)
 #endif
 
 /*
- * Ends of struct virtio_driver that earlier kernels do not have: there, a driver is
- * not told of a reset of the function below its device, and finds out.
+ * Fields of struct virtio_driver for the reset of the function below the device. Kernels
+ * without them do not tell the driver, which then finds a dead device.
  */
 #ifdef BALLOON_HAVE_RESET_PREPARE
 #define BALLOON_COMPAT_RESET(prepare, done)	.reset_prepare = prepare, .reset_done = done,

@@ -11,9 +11,10 @@
 #include "facts.h"
 
 /*
- * Pages scanned and reclaimed are events of a CPU up to 6.12, and statistics of
- * the nodes by 7.3. The names did not change with it, and an index into the
- * wrong array compiles: hence one function for each place, the other empty.
+ * Up to 6.12 the kernel counts scanned and reclaimed pages for each CPU. In 7.3 it counts them
+ * for each node; which version between them changed this is not known here. The constants
+ * kept their names, and an index into the wrong array compiles. So there is one function for
+ * each kind of counter, and one of the two is empty.
  */
 #ifdef CONFIG_VM_EVENT_COUNTERS
 static inline void balloon_compat_add_reclaim(u64 *value, const struct vm_event_state *cpu)
