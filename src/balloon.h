@@ -67,6 +67,7 @@
 #include "hint.h"
 #include "host.h"
 #include "log.h"
+#include "negotiate.h"
 #include "oom.h"
 #include "pages.h"
 #include "poison.h"
@@ -107,8 +108,6 @@ struct balloon_feature {
 	void (*after_reset)(struct balloon *b);
 	void (*teardown)(struct balloon *b);
 };
-
-#define BALLOON_ALWAYS	-1
 
 /**
  * struct balloon - one balloon device

@@ -18,18 +18,6 @@
 #define BALLOON_HOST_POLL	HZ
 
 /**
- * balloon_host_init - prepare the waits for the host
- * @b: the balloon
- *
- * Any context.
- */
-void balloon_host_init(struct balloon *b)
-{
-	init_waitqueue_head(&b->host.acked);
-	mutex_init(&b->host.gone_lock);
-}
-
-/**
  * balloon_host_acked - virtqueue callback: the host returned a buffer
  * @vq: the queue
  *

@@ -53,7 +53,18 @@ struct balloon_host {
 	bool gone;
 };
 
-void balloon_host_init(struct balloon *b);
+/**
+ * balloon_host_init - prepare the waits for the host
+ * @host: of the balloon
+ *
+ * Any context.
+ */
+static inline void balloon_host_init(struct balloon_host *host)
+{
+	init_waitqueue_head(&host->acked);
+	mutex_init(&host->gone_lock);
+}
+
 void balloon_host_acked(struct virtqueue *vq);
 bool balloon_host_gone(struct balloon *b);
 void balloon_host_abandon(struct balloon *b, const char *why);

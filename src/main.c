@@ -15,7 +15,6 @@
 
 #include "balloon.h"
 #include "compat/virtio.h"
-#include "negotiate.h"
 
 /*
  * Started in this order, stopped in reverse order. The pages come before the features
@@ -39,7 +38,7 @@ static const struct balloon_feature *balloon_feature_at(struct balloon *b, unsig
 	static const struct balloon_feature none;
 	const struct balloon_feature *feature = balloon_features[i];
 
-	return balloon_negotiated(b, feature->bit) ? feature : &none;
+	return balloon_negotiated(b->vdev, feature->bit) ? feature : &none;
 }
 
 static void balloon_call(struct balloon *b, void (*function)(struct balloon *b))
@@ -238,7 +237,7 @@ static int balloon_probe(struct virtio_device *vdev)
 	vdev->priv = b;
 	mutex_init(&b->life_lock);
 	balloon_log_init(b);
-	balloon_host_init(b);
+	balloon_host_init(&b->host);
 
 	b->capture_kernel = is_kdump_kernel();
 	if (b->capture_kernel)

@@ -9,7 +9,6 @@
 
 #include "balloon.h"
 #include "compat/virtio.h"
-#include "negotiate.h"
 
 const unsigned int balloon_feature_bits[BALLOON_FEATURE_BITS] = {
 	VIRTIO_BALLOON_F_MUST_TELL_HOST,
@@ -75,20 +74,6 @@ int balloon_negotiate_features(struct virtio_device *vdev)
 }
 
 /**
- * balloon_negotiated - whether a feature was negotiated
- * @b: the balloon; features are negotiated
- * @bit: a feature bit, or BALLOON_ALWAYS
- *
- * Any context.
- *
- * Return: whether device and driver have agreed on it; true for BALLOON_ALWAYS.
- */
-bool balloon_negotiated(struct balloon *b, int bit)
-{
-	return bit == BALLOON_ALWAYS || virtio_has_feature(b->vdev, bit);
-}
-
-/**
  * balloon_negotiate_queues - create the queues of the negotiated features
  * @b: the balloon; features are negotiated, the device does not run
  *
@@ -105,7 +90,7 @@ int balloon_negotiate_queues(struct balloon *b)
 	int err;
 
 	for (i = 0; i < BALLOON_QUEUES; i++) {
-		if (!balloon_negotiated(b, balloon_queues[i].bit))
+		if (!balloon_negotiated(b->vdev, balloon_queues[i].bit))
 			continue;
 		info[i].name = balloon_queues[i].name;
 		info[i].callback = balloon_queues[i].callback;

@@ -81,14 +81,15 @@ static bool balloon_oom_complete(struct balloon *b, struct balloon_batch *batch,
 }
 
 /*
- * Takes up to @max pages out of the balloon in one batch, tells the host, and frees them.
+ * Takes up to @max pages out of the balloon in the batch @slot, tells the host, and frees them.
  * Adds the number of those that help to @helped. Returns how many pages were freed; 0 if
  * no more can be had now.
  */
-static unsigned int balloon_oom_deflate(struct balloon *b, struct balloon_batch *batch,
+static unsigned int balloon_oom_deflate(struct balloon *b, struct balloon_batch **slot,
 					unsigned long max, unsigned long end,
 					const nodemask_t *nodes, unsigned long *helped)
 {
+	struct balloon_batch *batch = *slot;
 	bool must_tell = virtio_has_feature(b->vdev, VIRTIO_BALLOON_F_MUST_TELL_HOST);
 	unsigned int nr, helps;
 
@@ -103,7 +104,7 @@ static unsigned int balloon_oom_deflate(struct balloon *b, struct balloon_batch 
 	helps = balloon_oom_helps(batch, nodes);
 	if (balloon_batch_give(b, BALLOON_QUEUE_DEFLATE, batch)) {
 		/* The size work item finds out what is wrong, and gives these pages back. */
-		balloon_batch_move(b->pages.leaving, batch);
+		swap(b->pages.leaving, *slot);
 		return 0;
 	}
 	b->pages.nr_pages -= nr;
@@ -214,11 +215,11 @@ bool balloon_oom_settle(struct balloon *b, bool reset)
 	bool settled = true;
 	unsigned int i;
 
-	if (!b->oom.batches)
+	if (!b->oom.memory)
 		return true;
 	mutex_lock(&b->pages.lock);
 	for (i = 0; i < BALLOON_OOM_BATCHES; i++) {
-		struct balloon_batch *batch = &b->oom.batches[i];
+		struct balloon_batch *batch = b->oom.batches[i];
 
 		if (reset)
 			batch->buffer.in_flight = false;
@@ -230,8 +231,14 @@ bool balloon_oom_settle(struct balloon *b, bool reset)
 
 static int balloon_oom_setup(struct balloon *b)
 {
-	b->oom.batches = balloon_batches_alloc(BALLOON_OOM_BATCHES);
-	return b->oom.batches ? 0 : -ENOMEM;
+	unsigned int i;
+
+	b->oom.memory = balloon_batches_alloc(BALLOON_OOM_BATCHES);
+	if (!b->oom.memory)
+		return -ENOMEM;
+	for (i = 0; i < BALLOON_OOM_BATCHES; i++)
+		b->oom.batches[i] = &b->oom.memory[i];
+	return 0;
 }
 
 static void balloon_oom_start(struct balloon *b)
@@ -256,28 +263,20 @@ static void balloon_oom_give_back(struct balloon *b)
 	unsigned int i;
 
 	mutex_lock(&b->pages.lock);
-	for (i = 0; i < BALLOON_OOM_BATCHES; i++) {
-		balloon_batch_await(b, BALLOON_QUEUE_DEFLATE, &b->oom.batches[i]);
-		balloon_batch_free(b, &b->oom.batches[i]);
-	}
+	for (i = 0; i < BALLOON_OOM_BATCHES; i++)
+		balloon_batch_await(b, BALLOON_QUEUE_DEFLATE, b->oom.batches[i]);
 	mutex_unlock(&b->pages.lock);
+	balloon_oom_settle(b, false);
 }
 
 static void balloon_oom_after_reset(struct balloon *b)
 {
-	unsigned int i;
-
-	mutex_lock(&b->pages.lock);
-	for (i = 0; i < BALLOON_OOM_BATCHES; i++) {
-		b->oom.batches[i].buffer.in_flight = false;
-		balloon_batch_free(b, &b->oom.batches[i]);
-	}
-	mutex_unlock(&b->pages.lock);
+	balloon_oom_settle(b, true);
 }
 
 static void balloon_oom_teardown(struct balloon *b)
 {
-	kfree(b->oom.batches);
+	kfree(b->oom.memory);
 }
 
 const struct balloon_feature balloon_oom_feature = {

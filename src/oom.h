@@ -16,13 +16,14 @@ struct balloon_batch;
  * @nb: called when the guest is out of memory
  * @pause_until: inflation pauses until this time in jiffies; 0 for no pause; the
  *		 notifier and the size work item write it without a lock
- * @batches: pages that leave the balloon, BALLOON_OOM_BATCHES of them; protected by
- *	     pages.lock; NULL where the feature was not negotiated
+ * @memory: of the batches; NULL if the feature was not negotiated
+ * @batches: pages that leave the balloon; protected by pages.lock
  */
 struct balloon_oom {
 	struct notifier_block nb;
 	unsigned long pause_until;
-	struct balloon_batch *batches;
+	struct balloon_batch *memory;
+	struct balloon_batch *batches[BALLOON_OOM_BATCHES];
 };
 
 extern const struct balloon_feature balloon_oom_feature;

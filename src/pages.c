@@ -264,22 +264,6 @@ static void balloon_batch_enlist(struct balloon *b, struct balloon_batch *batch)
 }
 
 /**
- * balloon_batch_move - move the pages of a batch, and their numbers, to another batch
- * @to: empty and not in flight
- * @from: not in flight; empty afterwards
- *
- * Does not sleep.
- */
-void balloon_batch_move(struct balloon_batch *to, struct balloon_batch *from)
-{
-	memcpy(to->pfns, from->pfns, from->nr_pfns * sizeof(from->pfns[0]));
-	to->nr_pfns = from->nr_pfns;
-	list_splice_init(&from->pages, &to->pages);
-	to->nr = from->nr;
-	from->nr = 0;
-}
-
-/**
  * balloon_batch_free - give the pages of a batch back to the guest
  * @b: the balloon
  * @batch: pages that the host does not own any more; empty afterwards

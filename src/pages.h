@@ -41,7 +41,8 @@ struct balloon_batch {
 
 /**
  * struct balloon_pages - the pages in the balloon
- * @batches: the memory of all batches below
+ * @batches: the memory of the batches below; may hold one of oom.c instead, and oom.c one
+ *	     of these, see balloon_oom_deflate()
  * @allocated: pages that the work item just got from the guest; only while it runs
  * @filling: pages that the work item took from the guest; used without @lock
  * @on_node: for each node, the pages of the guest that the guest cannot use
@@ -80,7 +81,6 @@ int balloon_batch_give(struct balloon *b, enum balloon_queue queue,
 		       struct balloon_batch *batch);
 int balloon_batch_await(struct balloon *b, enum balloon_queue queue,
 			struct balloon_batch *batch);
-void balloon_batch_move(struct balloon_batch *to, struct balloon_batch *from);
 void balloon_batch_free(struct balloon *b, struct balloon_batch *batch);
 
 int balloon_pages_inflate(struct balloon *b, unsigned long max);

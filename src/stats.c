@@ -153,8 +153,11 @@ static int balloon_stats_first(struct balloon *b)
  */
 static int balloon_stats_before_ready(struct balloon *b)
 {
-	int err = balloon_stats_first(b);
+	int err;
 
+	/* After a reset the host has no buffer any more. */
+	b->stats.buffer.in_flight = false;
+	err = balloon_stats_first(b);
 	return err == -EIO ? 0 : err;
 }
 
@@ -180,11 +183,6 @@ static void balloon_stats_quiesce(struct balloon *b)
 	balloon_relax(b, BALLOON_STAY_AWAKE_STATS);
 }
 
-static void balloon_stats_after_reset(struct balloon *b)
-{
-	b->stats.buffer.in_flight = false;
-}
-
 const struct balloon_feature balloon_stats_feature = {
 	.bit = VIRTIO_BALLOON_F_STATS_VQ,
 	.setup = balloon_stats_setup,
@@ -192,5 +190,4 @@ const struct balloon_feature balloon_stats_feature = {
 	.start = balloon_stats_start,
 	.pm_wake = balloon_stats_check,
 	.quiesce = balloon_stats_quiesce,
-	.after_reset = balloon_stats_after_reset,
 };
