@@ -141,6 +141,21 @@ static void balloon_down(struct balloon *b)
 	mutex_unlock(&b->life_lock);
 }
 
+/* If this fails, balloon_teardown() must be called all the same. */
+static int balloon_setup(struct balloon *b)
+{
+	const struct balloon_feature *feature;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < BALLOON_FEATURES && !err; i++) {
+		feature = balloon_feature_at(b, i);
+		if (feature->setup)
+			err = feature->setup(b);
+	}
+	return err;
+}
+
 static void balloon_teardown(struct balloon *b)
 {
 	unsigned int i;
@@ -220,9 +235,7 @@ static int balloon_pm_notify(struct notifier_block *nb, unsigned long action, vo
 
 static int balloon_probe(struct virtio_device *vdev)
 {
-	const struct balloon_feature *feature;
 	struct balloon *b;
-	unsigned int i;
 	int err;
 
 	if (!vdev->config->get) {
@@ -248,12 +261,9 @@ static int balloon_probe(struct virtio_device *vdev)
 	if (err)
 		goto err_free;
 
-	for (i = 0; i < BALLOON_FEATURES; i++) {
-		feature = balloon_feature_at(b, i);
-		err = feature->setup ? feature->setup(b) : 0;
-		if (err)
-			goto err_teardown;
-	}
+	err = balloon_setup(b);
+	if (err)
+		goto err_teardown;
 
 	b->reboot_nb.notifier_call = balloon_reboot_notify;
 	err = register_reboot_notifier(&b->reboot_nb);
