@@ -92,7 +92,7 @@ void balloon_queue_work(struct balloon *b, struct delayed_work *work, unsigned l
 }
 
 /**
- * balloon_stay_awake - keep a guest awake that is just suspending
+ * balloon_stay_awake - keep awake a guest that is about to suspend
  * @b: the balloon
  * @reason: one of BALLOON_STAY_AWAKE_*, until balloon_relax() with the same reason
  *

@@ -8,7 +8,7 @@
 
 struct balloon;
 
-/* Reasons to keep a guest awake that is just suspending. */
+/* Reasons to keep awake a guest that is about to suspend. */
 #define BALLOON_STAY_AWAKE_SIZE		BIT(0)
 #define BALLOON_STAY_AWAKE_STATS	BIT(1)
 

@@ -2,8 +2,8 @@
 /*
  * The virtio memory balloon driver. Start reading here.
  *
- * Each feature of the device is one file. It keeps its own state and its own work
- * item, and offers main.c the functions of struct balloon_feature. main.c has a
+ * Each feature of the device is one file. It keeps its own state and, if it needs one, its
+ * own work item. It offers main.c the functions of struct balloon_feature. main.c has a
  * table of all features: it starts them in the order of the table and stops them
  * in reverse order. Probe, its error path, remove, freeze, restore and shutdown
  * are loops over this table.
@@ -19,13 +19,15 @@
  *	reporting.c	free page reporting
  *	poison.c	the value of the guest's free pages
  *
- *	pages.c		the pages in the balloon: inflate, deflate, migrate, account
+ *	pages.c		the pages in the balloon: inflate, deflate, migrate, account; pack.c
+ *			writes their numbers too
  *	host.c		gives buffers to the host, takes them back, waits for them
  *	activity.c	whether work may run, and whether the guest must stay awake
  *	log.c		messages that a host can cause
  *
  * A file calls only files that stand below it in this list. The features of the
- * middle group do not call each other, except that size.c calls oom.c.
+ * middle group do not call each other, except that size.c calls oom.c, and oom.c queues
+ * the work item of size.c.
  *
  * Who owns a page
  * ---------------
@@ -39,8 +41,8 @@
  * ----------------------
  *	life_lock		mutex: the device is being started or stopped
  *	reporting.lock		mutex: whether mm reports free pages to us
- *	reporting.callback_lock	mutex: mm's callback runs; held while the host
- *				answers
+ *	reporting.callback_lock	mutex: mm's callback runs; the reporting queue; held
+ *				while the host answers
  *	pages.lock		mutex: the balloon's pages, the inflate queue and the
  *				deflate queue; held while the host answers
  *	balloon_account_lock	mutex, one for all balloons: the zones' totals, in
@@ -50,8 +52,7 @@
  *	hint.lock		spinlock: the list of free blocks
  *	activity.lock		spinlock, irq-safe: whether work may be queued
  *
- * The hinting queue is used by its work item only, and after this has stopped by
- * the functions that stop the feature.
+ * The hinting queue is used by its work item only.
  */
 #ifndef BALLOON_H
 #define BALLOON_H
@@ -84,14 +85,14 @@
  *		  may sleep; undone by the reset
  * @start: the device runs: starts everything else; may sleep
  * @config_changed: the configuration changed, or may have changed; any context
- * @pm_sleep: the guest begins to go to sleep; the device may not be told of it; may
+ * @pm_sleep: the guest begins to go to sleep; perhaps the device is not told; may
  *	      sleep; an error keeps the guest from going to sleep
- * @pm_wake: the guest has woken up, or did not go to sleep after all; the device may
- *	     not run; what the host said meanwhile may have been lost; may sleep
- * @quiesce: no work begins from here on, and returns when all work has ended; may
+ * @pm_wake: the guest has woken up, or did not go to sleep after all; perhaps the
+ *	     device does not run, or its interrupts were lost meanwhile; may sleep
+ * @quiesce: no work begins from here on; returns when all work has ended; may
  *	     sleep; the device may be dead; may be called twice
- * @give_back: after @quiesce: tells the host that the guest takes its memory back,
- *	       as the specification demands while the device works; may sleep
+ * @give_back: after @quiesce: gives the memory that the feature holds back to the guest, and
+ *	       tells the host where the specification demands it; may sleep
  * @after_reset: the device has been reset, and the host owns nothing; may sleep
  * @teardown: undoes @setup, also if @setup failed or was not called
  */

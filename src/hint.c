@@ -9,6 +9,7 @@
  */
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/virtio_config.h>
 
 #include "balloon.h"
 
@@ -28,7 +29,7 @@
 /* While the queue is full, the work item looks again after this time, in jiffies. */
 #define BALLOON_HINT_POLL	HZ
 
-/* So many blocks are taken off the list while the lock is held. */
+/* The number of blocks that are taken off the list each time the lock is held. */
 #define BALLOON_HINT_BATCH	16
 
 /*

@@ -6,6 +6,7 @@
 #include <linux/shrinker.h>
 #include <linux/spinlock.h>
 #include <linux/virtio.h>
+#include <linux/virtio_types.h>
 #include <linux/workqueue.h>
 
 #include "host.h"

@@ -312,7 +312,8 @@ int balloon_host_wait(struct balloon *b, enum balloon_queue queue,
 		if (waited == BALLOON_HOST_PATIENCE)
 			balloon_log(b, KERN_WARNING,
 				    "the host has not answered for %d s, and is waited for (%ld times so far)\n",
-				    BALLOON_HOST_PATIENCE / HZ, atomic_long_inc_return(&b->host.slow_answers));
+				    BALLOON_HOST_PATIENCE / HZ,
+				    atomic_long_inc_return(&b->host.slow_answers));
 	}
 	return 0;
 }

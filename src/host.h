@@ -2,6 +2,7 @@
 #ifndef BALLOON_HOST_H
 #define BALLOON_HOST_H
 
+#include <linux/atomic.h>
 #include <linux/jiffies.h>
 #include <linux/mutex.h>
 #include <linux/scatterlist.h>
@@ -21,8 +22,8 @@ enum balloon_queue {
 };
 
 /*
- * In jiffies. A host that does not answer for so long is worth a message, and whoever
- * stops the device or goes to sleep waits no longer.
+ * In jiffies. If a host does not answer for this time, the log gets a message, and whoever
+ * stops the device or goes to sleep stops waiting.
  */
 #define BALLOON_HOST_PATIENCE	(10 * HZ)
 

@@ -47,7 +47,7 @@ static void balloon_call(struct balloon *b, void (*function)(struct balloon *b))
 		function(b);
 }
 
-/* No work begins any more, and all work has ended. Waits for the host a limited time. */
+/* Ends all work and lets no new work begin. Waits for the host for a limited time only. */
 static void balloon_quiesce(struct balloon *b)
 {
 	unsigned int i;
@@ -175,10 +175,9 @@ static void balloon_config_changed(struct virtio_device *vdev)
 }
 
 /*
- * At shutdown the bus breaks the queues and resets the device, on every kernel. All work
- * of the driver must have ended by then. A reboot notifier is used, since only the newest
- * kernels call a function of the driver at shutdown. The device may be removed at the
- * same time.
+ * On some kernels the bus breaks the queues and resets the device at shutdown. All work of the
+ * driver must have ended by then. A reboot notifier is used, since only the newest kernels
+ * call a function of the driver at shutdown. The device may be removed at the same time.
  */
 static int balloon_reboot_notify(struct notifier_block *nb, unsigned long action, void *data)
 {
@@ -312,7 +311,7 @@ static void balloon_remove(struct virtio_device *vdev)
 
 /*
  * Called before the guest sleeps, when the workqueue is frozen, and before the function
- * below the device is reset. The device forgets the balloon, so the memory goes back.
+ * below the device is reset. The device loses the balloon, so the memory goes back.
  */
 static int __maybe_unused balloon_freeze(struct virtio_device *vdev)
 {

@@ -81,7 +81,8 @@ static bool balloon_oom_complete(struct balloon *b, struct balloon_batch *batch,
 }
 
 /*
- * Takes up to @max pages out of the balloon in the batch @slot, tells the host, and frees them.
+ * Takes up to @max pages out of the balloon, in the batch that @slot points to, tells the
+ * host, and frees them.
  * Adds the number of those that help to @helped. Returns how many pages were freed; 0 if
  * no more can be had now.
  */
@@ -118,8 +119,8 @@ static unsigned int balloon_oom_deflate(struct balloon *b, struct balloon_batch 
 
 /*
  * Gives back pages at once, and returns how many of the free pages help. Pages come back
- * in the reverse of the order in which they were taken, whatever their node is. So up to
- * as many are taken as are needed if the balloon is spread evenly over all nodes.
+ * in the reverse of the order in which they were taken, whatever their node is. So the number
+ * of pages taken is limited to what is needed if the balloon is spread evenly over all nodes.
  *
  * Sleeps only for a limited time, since it runs under the system's OOM lock. If the host
  * has to acknowledge first and does not do so in time, the pages come back later, see
@@ -264,7 +265,8 @@ static void balloon_oom_give_back(struct balloon *b)
 
 	mutex_lock(&b->pages.lock);
 	for (i = 0; i < BALLOON_OOM_BATCHES; i++)
-		balloon_batch_await(b, BALLOON_QUEUE_DEFLATE, b->oom.batches[i]);
+		if (balloon_batch_await(b, BALLOON_QUEUE_DEFLATE, b->oom.batches[i]))
+			break;
 	mutex_unlock(&b->pages.lock);
 	balloon_oom_settle(b, false);
 }

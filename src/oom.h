@@ -16,7 +16,7 @@ struct balloon_batch;
  * @nb: called when the guest is out of memory
  * @pause_until: inflation pauses until this time in jiffies; 0 for no pause; the
  *		 notifier and the size work item write it without a lock
- * @memory: of the batches; NULL if the feature was not negotiated
+ * @memory: the memory of two batches; NULL if the feature was not negotiated
  * @batches: pages that leave the balloon; protected by pages.lock
  */
 struct balloon_oom {

@@ -7,7 +7,6 @@
 #include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
-#include <linux/pagemap.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/vmstat.h>
@@ -313,9 +312,9 @@ static int balloon_inflating_complete(struct balloon *b, struct balloon_batch *n
 }
 
 /*
- * Completes the batch of which the host was told that it leaves, if there is one: its
- * pages belong to the guest again in any case. Then sends @next unless it is NULL. On
- * failure the host was not told of @next.
+ * Completes the batch of pages that the host was told leave the balloon, if there is one:
+ * the pages belong to the guest again in any case. Then sends @next unless it is NULL. On
+ * failure the host was not told about @next.
  */
 static int balloon_deflating_complete(struct balloon *b, struct balloon_batch *next)
 {
@@ -385,12 +384,18 @@ int balloon_pages_deflate(struct balloon *b, unsigned long max)
 {
 	struct balloon_pages *pages = &b->pages;
 	struct balloon_batch *batch = pages->leaving;
-	unsigned int nr;
+	unsigned int nr = 0;
 	int err = 0;
 
 	mutex_lock(&pages->lock);
 	/* If the device dies now, the calls below return an error. */
 	balloon_inflating_complete(b, NULL);
+	/* Buffers of an OOM can fill a short queue. Then no page is taken until they are back. */
+	if (!b->host.gone && !pages->deflating->buffer.in_flight &&
+	    !balloon_host_free_entries(b, BALLOON_QUEUE_DEFLATE)) {
+		err = -ENOSPC;
+		goto out_unlock;
+	}
 	balloon_batch_take(b, batch, max);
 	nr = batch->nr;
 	if (!nr)
@@ -435,7 +440,7 @@ static int balloon_move_tell(struct balloon *b, enum balloon_queue queue, struct
 	struct balloon_batch *batch = b->pages.moving;
 
 	lockdep_assert_held(&b->pages.lock);
-	/* Only names the page, which is on a list of mm. */
+	/* The batch only names the page, which is on a list of mm. */
 	batch->nr_pfns = balloon_page_name(b, page, batch->pfns);
 	return balloon_batch_send(b, queue, batch) ?: balloon_batch_await(b, queue, batch);
 }

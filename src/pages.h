@@ -20,7 +20,7 @@ struct balloon;
 #define BALLOON_BATCH_PFNS	256
 #define BALLOON_BATCH_PAGES	(BALLOON_BATCH_PFNS / BALLOON_PFNS_PER_PAGE)
 
-/* While mm has isolated pages of the balloon, nobody else gets them; for a short time. */
+/* mm isolates pages of the balloon for a short time; the driver tries again after this time. */
 #define BALLOON_ISOLATED_WAIT_MS	20
 
 /**
@@ -41,17 +41,17 @@ struct balloon_batch {
 
 /**
  * struct balloon_pages - the pages in the balloon
- * @batches: the memory of the batches below; may hold one of oom.c instead, and oom.c one
- *	     of these, see balloon_oom_deflate()
+ * @batches: the memory of five batches; balloon_oom_deflate() may exchange @leaving with
+ *	     a batch of oom.c, so a pointer below may point to the memory of that
  * @allocated: pages that the work item just got from the guest; only while it runs
  * @filling: pages that the work item took from the guest; used without @lock
  * @on_node: for each node, the pages of the guest that the guest cannot use
  * @lock: protects the fields below, and the inflate queue and the deflate queue
- * @inflating: pages of which the host was told that they join the balloon; only
- *	       while the work item runs
- * @leaving: pages that leave the balloon, and of which the host was not told yet
- * @deflating: pages of which the host was told that they leave the balloon; only
- *	       while the work item runs
+ * @inflating: pages that the host was told about: they join the balloon; only while
+ *	       the work item runs
+ * @leaving: pages that leave the balloon, and that the host was not told about yet
+ * @deflating: pages that the host was told about: they leave the balloon; only while
+ *	       the work item runs
  * @moving: names the page that joins in a migration, then the page that leaves
  * @nr_pages: pages of the guest that the host owns: those on @info's list, those
  *	      that mm has isolated from it, and @leaving

@@ -5,6 +5,7 @@
  */
 #include <linux/mm.h>
 #include <linux/poison.h>
+#include <linux/virtio_config.h>
 
 #include "balloon.h"
 
@@ -29,7 +30,7 @@ bool balloon_poison_value(u32 *value)
 }
 
 /*
- * Called before the device runs, at probe and at each restore, since the device forgets the
+ * Called before the device runs, at probe and at each restore, since the device loses the
  * value when it is reset. Serves "Driver Requirements: Page Poison".
  */
 static int balloon_poison_before_ready(struct balloon *b)

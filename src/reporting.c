@@ -54,7 +54,7 @@ static int balloon_reporting_send_all(struct balloon *b, struct scatterlist *sg,
  * an error mm counts the pages as not reported.
  */
 static int balloon_reporting_callback(struct page_reporting_dev_info *info,
-				struct scatterlist *sg, unsigned int nents)
+				      struct scatterlist *sg, unsigned int nents)
 {
 	struct balloon *b = container_of(info, struct balloon, reporting.info);
 	int err = -EBUSY;

@@ -9,24 +9,24 @@
 
 /**
  * struct balloon_reporting - free page reporting
- * @lock: protects whether mm reports, with the two fields below
+ * @lock: protects the fields up to @pm_asleep
  * @device_runs: the device runs
  * @registered: @info is registered
- * @callback_lock: held while mm's callback runs; protects the queue and the fields
- *		   below
- * @pm_asleep: the guest goes to sleep, sleeps or wakes up
- * @buffer: token of the pages that are being reported
  * @info: mm's handle of this balloon
+ * @pm_asleep: the guest goes to sleep, sleeps or wakes up; the callback reads it
+ *	       without @lock
+ * @callback_lock: held while mm's callback runs; protects the queue
+ * @buffer: token of the pages that are being reported
  */
 struct balloon_reporting {
 	struct mutex lock;	/* see above */
 	bool device_runs;
 	bool registered;
+	struct page_reporting_dev_info info;
+	bool pm_asleep;
 
 	struct mutex callback_lock;	/* see above */
-	bool pm_asleep;
 	struct balloon_buffer buffer;
-	struct page_reporting_dev_info info;
 };
 
 extern const struct balloon_feature balloon_reporting_feature;

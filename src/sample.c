@@ -139,7 +139,8 @@ static bool balloon_sample_locked(struct balloon_sample *sample, u64 ns)
  * @sample: in pages of the guest and events, native byte order
  * @ns: give up after this number of nanoseconds
  *
- * Any context. Reads the clock after every BALLOON_SAMPLE_LOOK CPUs.
+ * Any context. Reads the clock after every BALLOON_SAMPLE_LOOK CPUs; with fewer CPUs it does
+ * not read it.
  *
  * Return: true if the sample was taken; false if the time is over, or if a CPU is going
  * online or offline: then use balloon_sample().

@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/vmstat.h>
+#include <linux/virtio_config.h>
 
 #include "balloon.h"
 #include "time.h"
@@ -22,13 +23,13 @@
 #define BALLOON_BACKOFF_MIN	(HZ / 5)
 #define BALLOON_BACKOFF_MAX	(32 * HZ)
 
-/* A back-off of this time, in jiffies, is worth a message. */
+/* A back-off of this time, in jiffies, causes a message. */
 #define BALLOON_BACKOFF_TELL	(4 * HZ)
 
 /* How often to look whether memory has become free meanwhile, in jiffies. */
 #define BALLOON_BACKOFF_POLL	HZ
 
-/* After an OOM, the first batches are so far apart, in jiffies. */
+/* Time between the first batches after an OOM, in jiffies. */
 #define BALLOON_OOM_INTERVAL	(HZ / 2)
 
 static unsigned int min_guest_free;

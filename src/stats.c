@@ -13,6 +13,7 @@
 #include <linux/kernel.h>
 #include <linux/moduleparam.h>
 #include <linux/scatterlist.h>
+#include <linux/virtio_config.h>
 
 #include "balloon.h"
 #include "pack.h"
@@ -68,7 +69,7 @@ static int balloon_stats_put(struct balloon *b, const struct balloon_sample *sam
 
 static void balloon_stats_answer(struct balloon *b, const struct balloon_sample *sample)
 {
-	/* The queue is empty. It refuses the buffer only if the device is dead. */
+	/* The queue is empty. It refuses the buffer only if it is broken or the device is dead. */
 	if (!balloon_stats_put(b, sample))
 		balloon_host_notify(b, BALLOON_QUEUE_STATS);
 	balloon_relax(b, BALLOON_STAY_AWAKE_STATS);
@@ -164,9 +165,12 @@ static int balloon_stats_before_ready(struct balloon *b)
 static void balloon_stats_start(struct balloon *b)
 {
 	struct balloon_stats *stats = &b->stats;
+	int err = stats->active ? 0 : balloon_stats_first(b);
 
-	if (!stats->active && balloon_stats_first(b))
+	if (err) {
+		balloon_log(b, KERN_WARNING, "no statistics: the queue takes no buffer (%d)\n", err);
 		return;
+	}
 	spin_lock_irq(&stats->lock);
 	balloon_host_notify(b, BALLOON_QUEUE_STATS);
 	spin_unlock_irq(&stats->lock);

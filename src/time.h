@@ -12,7 +12,7 @@
  * @now: the present, in jiffies
  *
  * Any context. On 32 bits jiffies wrap round within weeks, and for half of this time
- * time_before() takes a point that has passed for one that is still to come. So a point that
+ * time_before() treats a point that has passed as one that is still to come. So a point that
  * is more than @most ahead has passed.
  *
  * Return: jiffies left, 0 if there are none.

@@ -5,8 +5,8 @@
  * and not at versions, since distributions backport changes to older versions.
  *
  * Each check says in which upstream version its fact is new and, if known, in which change.
- * "Found in 7.3" means that the version in which it came is not known here. Checks that need
- * no header come first, since they take less time.
+ * "Found in 7.3" means that the version in which it came is not known here. A check that needs
+ * no header is compiled without headers, since this takes less time.
  */
 
 /* Sentinel: a check can fail. */
@@ -88,7 +88,7 @@ static inline void check_insert(struct balloon_dev_info *info, struct page *page
 }
 #endif
 
-/* The function that undoes this when a page leaves, from 5.18. */
+/* The function that undoes balloon_page_insert() when a page leaves, from 5.18. */
 #ifdef CHECK_BALLOON_PAGE_FINALIZE
 static inline void check_finalize(struct page *page) { balloon_page_finalize(page); }
 #endif

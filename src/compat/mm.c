@@ -18,7 +18,7 @@ static int balloon_compat_fs_context(struct fs_context *context)
 	return init_pseudo(context, BALLOON_COMPAT_MAGIC) ? 0 : -ENOMEM;
 }
 
-/* Has no owner: the driver's own mount would keep the module from being unloaded. */
+/* Has no owner. With one, the driver's own mount would keep the module from being unloaded. */
 static struct file_system_type balloon_compat_fs = {
 	.name = "virtio-balloon",
 	.init_fs_context = balloon_compat_fs_context,

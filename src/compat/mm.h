@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * mm's functions for balloons, pages and shrinkers, as the newest kernel has them.
+ * Offers mm's functions for balloons, pages and shrinkers as the newest kernel has them.
  */
 #ifndef BALLOON_COMPAT_MM_H
 #define BALLOON_COMPAT_MM_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Functions of the virtio core, as the newest kernel has them.
+ * Offers functions of the virtio core as the newest kernel has them.
  */
 #ifndef BALLOON_COMPAT_VIRTIO_H
 #define BALLOON_COMPAT_VIRTIO_H

@@ -144,7 +144,7 @@ def test_others_run_meanwhile(start):
     # module stays, or its functions would have no names.
     guest.sh(f'echo 1 >{RESET}; cd /sys/bus/virtio/drivers/virtio_balloon; echo virtio* >unbind; '
              'echo 0 >/sys/kernel/tracing/tracing_on')
-    steps = int(guest.try_sh('grep -c "cond_resched <-balloon_pages_reclaim" '
+    steps = int(guest.try_sh('grep -c "cond_resched <-balloon_pages_after_reset" '
                              '/sys/kernel/tracing/trace')[1])
     assert steps >= (guest.memory - SIZE) // MIB
 

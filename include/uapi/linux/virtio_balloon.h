@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * The wire contract of the virtio memory balloon (device id 5).
+ * The interface between driver and device of the virtio memory balloon (device id 5).
  *
- * Usable from user space with nothing but the kernel's own types and virtio
- * companions. Sections refer to the virtio specification, "Traditional Memory
- * Balloon Device".
+ * Programs can use this header with the kernel's own user-space headers. Sections refer to
+ * the virtio specification, "Traditional Memory Balloon Device".
  */
 #ifndef _LINUX_VIRTIO_BALLOON_H
 #define _LINUX_VIRTIO_BALLOON_H
