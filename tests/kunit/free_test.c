@@ -9,7 +9,7 @@
 
 #include "fake.h"
 #include "hog.h"
-#include "log.h"
+#include "kernel_log.h"
 #include "suites.h"
 
 #define FEATURES	(FAKE_MODERN | FAKE_F(FREE_PAGE_HINT) | FAKE_F(PAGE_POISON) | \
@@ -142,10 +142,10 @@ static void hint_short_queue(struct kunit *test)
 
 	fake->features &= ~FAKE_F(REPORTING);
 	fake->queues[FAKE_HINT].size = 1;
-	log_watch("no free page hinting");
+	kernel_log_watch("no free page hinting");
 	KUNIT_EXPECT_EQ(test, fake_balloon_plug(fake), 0);
-	FAKE_EXPECT_SOON(test, fake, log_count() == 1);
-	log_unwatch();
+	FAKE_EXPECT_SOON(test, fake, kernel_log_count() == 1);
+	kernel_log_unwatch();
 	fake_balloon_command(fake, ROUND);
 	/* The rest works, and by then hinting would have begun. */
 	fake_balloon_target(fake, 10000);

@@ -9,7 +9,7 @@
 
 #include "fake.h"
 #include "file.h"
-#include "log.h"
+#include "kernel_log.h"
 #include "suites.h"
 
 #define SIZE	3000	/* pages of 4 KiB */
@@ -207,18 +207,18 @@ static void size_slow_host(struct kunit *test)
 	unsigned int looks;
 
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	log_watch("has not answered for 10 s");
+	kernel_log_watch("has not answered for 10 s");
 	fake_balloon_hold(fake, FAKE_INFLATE, true);
 	fake_balloon_target(fake, 100);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
 	looks = fake->looks;
-	FAKE_EXPECT_SOON(test, fake, log_count());
+	FAKE_EXPECT_SOON(test, fake, kernel_log_count());
 	/* The driver looks once a second at the device. */
 	KUNIT_EXPECT_LT(test, fake->looks - looks, 15U);
 	/* Longer than from one look at the device to the next. */
 	msleep(2500);
-	KUNIT_EXPECT_EQ(test, log_count(), 1U);
-	log_unwatch();
+	KUNIT_EXPECT_EQ(test, kernel_log_count(), 1U);
+	kernel_log_unwatch();
 	fake_balloon_hold(fake, FAKE_INFLATE, false);
 	fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
 	FAKE_EXPECT_SOON(test, fake, reached(fake, 100));
@@ -239,17 +239,17 @@ static void size_said_once(struct kunit *test)
 	struct fake_balloon *fake = test->priv;
 	unsigned int i;
 
-	log_watch("virtio_balloon virtio");
+	kernel_log_watch("virtio_balloon virtio");
 	size_floor(test, "1000000");
 	for (i = 1; i <= 100; i++) {
 		fake_balloon_target(fake, SIZE + i);
 		usleep_range(10000, 12000);
 	}
-	FAKE_EXPECT_SOON(test, fake, log_count());
-	log_unwatch();
+	FAKE_EXPECT_SOON(test, fake, kernel_log_count());
+	kernel_log_unwatch();
 	size_floor(test, "0");
 	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE + 100));
-	KUNIT_EXPECT_EQ(test, log_count(), 1U);
+	KUNIT_EXPECT_EQ(test, kernel_log_count(), 1U);
 }
 
 /* D2 D11: all that a host can make the driver say, it says a few times. */
@@ -258,7 +258,7 @@ static void size_said_seldom(struct kunit *test)
 	struct fake_balloon *fake = test->priv;
 	unsigned int i;
 
-	log_watch("virtio_balloon virtio");
+	kernel_log_watch("virtio_balloon virtio");
 	for (i = 0; i < 50; i++) {
 		/* Out of reach, and within it after all. */
 		size_floor(test, "1000000");
@@ -267,9 +267,9 @@ static void size_said_seldom(struct kunit *test)
 		size_floor(test, "0");
 		FAKE_EXPECT_SOON(test, fake, reached(fake, 100 * i + 100));
 	}
-	FAKE_EXPECT_SOON(test, fake, log_count());
-	log_unwatch();
-	KUNIT_EXPECT_LE(test, log_count(), 10U);
+	FAKE_EXPECT_SOON(test, fake, kernel_log_count());
+	kernel_log_unwatch();
+	KUNIT_EXPECT_LE(test, kernel_log_count(), 10U);
 }
 
 static unsigned long size_migrated(void)
