@@ -74,13 +74,14 @@ static void fake_accept_report(struct fake_balloon *fake, const struct fake_buff
 static void fake_accept(struct fake_balloon *fake, const struct fake_buffer *buffer)
 {
 	enum fake_role role = buffer->role;
+	bool to_write = role == FAKE_REPORT;
 	unsigned long flags;
 
 	spin_lock_irqsave(&fake->lock, flags);
 	if (buffer->indirect && !fake_negotiated(fake, VIRTIO_RING_F_INDIRECT_DESC))
 		fake_breach(fake, "indirect descriptors, which were not negotiated");
 	/* The hinting queue has both: messages that the host reads, pages that it may write. */
-	if (role != FAKE_HINT && buffer->writable != (role == FAKE_REPORT))
+	if (role != FAKE_HINT && buffer->writable != to_write)
 		fake_breach(fake, "queue %u: a buffer that the device %s write", role,
 			    buffer->writable ? "may" : "may not");
 	switch (role) {

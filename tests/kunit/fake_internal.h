@@ -5,16 +5,7 @@
 #ifndef FAKE_BALLOON_INTERNAL_H
 #define FAKE_BALLOON_INTERNAL_H
 
-#include "compat/facts.h"
 #include "fake.h"
-
-/* The arguments of find_vqs() differ between kernels. */
-#ifdef BALLOON_HAVE_VIRTQUEUE_INFO
-#define FAKE_FIND_VQS_ARGS	struct virtqueue_info info[], struct irq_affinity *desc
-#else
-#define FAKE_FIND_VQS_ARGS	vq_callback_t *callbacks[], const char * const names[], \
-				const bool *ctx, struct irq_affinity *desc
-#endif
 
 /* Counts a breach of the specification, and logs what it is. */
 #define fake_breach(fake, format, ...)						\
@@ -39,9 +30,10 @@ extern const struct virtio_config_ops fake_config_ops_no_config;
 void fake_lose_state(struct fake_balloon *fake);
 
 /* fake_queues.c */
-int fake_find_vqs(struct virtio_device *vdev, unsigned int nvqs, struct virtqueue *vqs[],
-		  FAKE_FIND_VQS_ARGS);
-void fake_del_vqs(struct virtio_device *vdev);
+enum fake_role fake_queue_role(struct fake_balloon *fake, unsigned int index);
+struct virtqueue *fake_queue_create(struct fake_balloon *fake, unsigned int index,
+				    vq_callback_t *callback, const char *name);
+void fake_queues_delete(struct fake_balloon *fake);
 bool fake_pop(struct fake_balloon *fake, enum fake_role role, struct fake_buffer *buffer);
 void fake_irq(struct irq_work *work);
 

@@ -7,9 +7,9 @@
 /* Entries of a queue for which the case has not asked for another size. */
 #define FAKE_QUEUE_SIZE	128
 
-/* --- setting up ------------------------------------------------------------ */
+/* --- created and deleted --------------------------------------------------- */
 
-/* Virtqueue callback of the transport: the driver notifies the device. */
+/* The driver notifies the device. */
 static bool fake_notify(struct virtqueue *vq)
 {
 	struct fake_balloon *fake = to_fake(vq->vdev);
@@ -28,8 +28,16 @@ static bool fake_notify(struct virtqueue *vq)
 	return alive;
 }
 
-/* The role of queue number @index: a queue whose feature is not negotiated has no number. */
-static enum fake_role fake_role(struct fake_balloon *fake, unsigned int index)
+/**
+ * fake_queue_role - get what a queue is for
+ * @fake: the device
+ * @index: number of the queue: one whose feature is not negotiated has no number
+ *
+ * Any context.
+ *
+ * Return: the role; FAKE_QUEUES if there is no queue of that number.
+ */
+enum fake_role fake_queue_role(struct fake_balloon *fake, unsigned int index)
 {
 	static const int features[FAKE_QUEUES] = {
 		-1, -1, VIRTIO_BALLOON_F_STATS_VQ, VIRTIO_BALLOON_F_FREE_PAGE_HINT,
@@ -46,10 +54,21 @@ static enum fake_role fake_role(struct fake_balloon *fake, unsigned int index)
 	return role;
 }
 
-static struct virtqueue *fake_find_vq(struct fake_balloon *fake, unsigned int index,
-				      vq_callback_t *callback, const char *name)
+/**
+ * fake_queue_create - create a queue
+ * @fake: the device
+ * @index: number of the queue
+ * @callback: called by the interrupt of the queue
+ * @name: what the driver calls the queue
+ *
+ * Sleeps. Counts a breach if there is no queue of that number.
+ *
+ * Return: the queue, or NULL.
+ */
+struct virtqueue *fake_queue_create(struct fake_balloon *fake, unsigned int index,
+				    vq_callback_t *callback, const char *name)
 {
-	enum fake_role role = fake_role(fake, index);
+	enum fake_role role = fake_queue_role(fake, index);
 	struct fake_queue *queue;
 	struct virtqueue *vq;
 
@@ -71,57 +90,14 @@ static struct virtqueue *fake_find_vq(struct fake_balloon *fake, unsigned int in
 	return vq;
 }
 
-#ifdef BALLOON_HAVE_VIRTQUEUE_INFO
-#define FAKE_NAME(i)		(info[i].name)
-#define FAKE_CALLBACK(i)	(info[i].callback)
-#else
-#define FAKE_NAME(i)		(names[i])
-#define FAKE_CALLBACK(i)	(callbacks[i])
-#endif
-
 /**
- * fake_find_vqs - create the queues, as virtio_config_ops has it
- * @vdev: the device
- * @nvqs: number of @vqs
- * @vqs: set to the queues; NULL where the driver gives no name
- * @FAKE_FIND_VQS_ARGS: names and callbacks of the queues, and more that does not matter here
- *
- * Sleeps. Counts a breach if the queues are not those that were negotiated.
- *
- * Return: 0, or an error: then there is no queue.
- */
-int fake_find_vqs(struct virtio_device *vdev, unsigned int nvqs, struct virtqueue *vqs[],
-		  FAKE_FIND_VQS_ARGS)
-{
-	struct fake_balloon *fake = to_fake(vdev);
-	unsigned int i, index = 0;
-
-	if (fake->fail == FAKE_FAIL_QUEUES)
-		return -ENOENT;
-	for (i = 0; i < nvqs; i++) {
-		vqs[i] = NULL;
-		if (!FAKE_NAME(i))
-			continue;
-		vqs[i] = fake_find_vq(fake, index++, FAKE_CALLBACK(i), FAKE_NAME(i));
-		if (!vqs[i]) {
-			fake_del_vqs(vdev);
-			return -ENOMEM;
-		}
-	}
-	if (fake_role(fake, index) != FAKE_QUEUES)
-		fake_breach(fake, "%u queues, fewer than negotiated", index);
-	return 0;
-}
-
-/**
- * fake_del_vqs - delete the queues, as virtio_config_ops has it
- * @vdev: the device
+ * fake_queues_delete - delete all queues
+ * @fake: the device
  *
  * Sleeps. Afterwards neither the device's work item nor an interrupt uses a queue.
  */
-void fake_del_vqs(struct virtio_device *vdev)
+void fake_queues_delete(struct fake_balloon *fake)
 {
-	struct fake_balloon *fake = to_fake(vdev);
 	struct virtqueue *vq, *next;
 	unsigned long flags;
 	unsigned int role;
@@ -132,7 +108,7 @@ void fake_del_vqs(struct virtio_device *vdev)
 	spin_unlock_irqrestore(&fake->lock, flags);
 	flush_work(&fake->work);
 	irq_work_sync(&fake->irq);
-	list_for_each_entry_safe(vq, next, &vdev->vqs, list)
+	list_for_each_entry_safe(vq, next, &fake->vdev.vqs, list)
 		vring_del_virtqueue(vq);
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The transport: configuration, status, features and reset.
+ * The transport: configuration, status, features, reset, and the queues that the driver asks for.
  */
 #include <linux/string.h>
 
+#include "compat/facts.h"
 #include "fake_internal.h"
 
 /* Whether the driver may access @len bytes at @offset of the configuration. */
@@ -154,6 +155,48 @@ static int fake_finalize_features(struct virtio_device *vdev)
 		fake_breach(fake, "features 0x%llx accepted, of 0x%llx that were offered",
 			    (u64)vdev->features, fake->features);
 	return fake->fail == FAKE_FAIL_FEATURES ? -EINVAL : 0;
+}
+
+static void fake_del_vqs(struct virtio_device *vdev)
+{
+	fake_queues_delete(to_fake(vdev));
+}
+
+/* The arguments of find_vqs() differ between kernels. */
+#ifdef BALLOON_HAVE_VIRTQUEUE_INFO
+#define FAKE_FIND_VQS_ARGS	struct virtqueue_info info[], struct irq_affinity *desc
+#define FAKE_NAME(i)		(info[i].name)
+#define FAKE_CALLBACK(i)	(info[i].callback)
+#else
+#define FAKE_FIND_VQS_ARGS	vq_callback_t *callbacks[], const char * const names[], \
+				const bool *ctx, struct irq_affinity *desc
+#define FAKE_NAME(i)		(names[i])
+#define FAKE_CALLBACK(i)	(callbacks[i])
+#endif
+
+/* Counts a breach if the queues are not those that were negotiated. */
+static int fake_find_vqs(struct virtio_device *vdev, unsigned int nvqs, struct virtqueue *vqs[],
+			 FAKE_FIND_VQS_ARGS)
+{
+	struct fake_balloon *fake = to_fake(vdev);
+	unsigned int i, index = 0;
+
+	if (fake->fail == FAKE_FAIL_QUEUES)
+		return -ENOENT;
+	for (i = 0; i < nvqs; i++) {
+		vqs[i] = NULL;
+		/* The driver leaves out the queues that it does not want. */
+		if (!FAKE_NAME(i))
+			continue;
+		vqs[i] = fake_queue_create(fake, index++, FAKE_CALLBACK(i), FAKE_NAME(i));
+		if (!vqs[i]) {
+			fake_queues_delete(fake);
+			return -ENOMEM;
+		}
+	}
+	if (fake_queue_role(fake, index) != FAKE_QUEUES)
+		fake_breach(fake, "%u queues, fewer than negotiated", index);
+	return 0;
 }
 
 static const char *fake_bus_name(struct virtio_device *vdev)

@@ -136,8 +136,9 @@ static void hint_unanswered(struct kunit *test)
 	resets = fake->resets;
 	fake_balloon_unplug(fake);
 	/*
-	 * The reset of the removal, and no other. At the reset the device interrupts for each queue.
-	 * Work that began then would find a status of 0, and reset the device as a dead one.
+	 * The removal resets the device, and nobody else does. The device interrupts for each queue
+	 * when it is reset. Work that began then would find the status 0, take the device for dead
+	 * and reset it.
 	 */
 	KUNIT_EXPECT_EQ(test, fake->resets, resets + 1);
 	KUNIT_EXPECT_GT(test, free_bytes(), before - before / 8);

@@ -96,7 +96,7 @@ static void life_unknown_features(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 
-	/* Bits 0 to 23 and 50 to 63 are the balloon's, used or not; the others are the transport's. */
+	/* Bits 0 to 23 and from 50 on belong to the balloon, the others to the transport. */
 	fake->features = FAKE_MODERN | GENMASK_ULL(23, 0) | BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
 			 BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) | GENMASK_ULL(63, 50);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);

@@ -37,7 +37,7 @@ static int size_init(struct kunit *test)
 	return 0;
 }
 
-/* O1 O5 O9: the balloon has exactly the size that the host wants, and the guest's total follows. */
+/* O1 O9: the balloon has exactly the size that the host wants, and the guest's total follows. */
 static void size_follows_target(struct kunit *test)
 {
 	static const u32 targets[] = {
@@ -90,10 +90,10 @@ static void size_oom_slow_host(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), 0U);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE));
 	KUNIT_EXPECT_EQ(test, fake_balloon_popped_pages(fake), FAKE_BATCH);
-	/* A freed page is poisoned by mm, so the fake would see here that the guest has freed it. */
+	/* mm poisons a page that is freed: if the driver has freed one, the fake notices here. */
 	fake_balloon_answer(fake);
 	fake_balloon_serve(fake, FAKE_DEFLATE);
-	/* Later the balloon grows again, perhaps before this line looks. */
+	/* The balloon grows again some seconds later, hence the least size that it had. */
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_least_actual(fake) <= SIZE - FAKE_BATCH);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
 }
@@ -122,7 +122,7 @@ static void size_oom_untold(struct kunit *test)
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, LARGE));
 }
 
-/* With a host that is quick, an OOM gives back a share of the balloon, and none is killed. */
+/* With a host that acknowledges at once, the driver gives back its share at each OOM. */
 static void size_oom(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -130,7 +130,7 @@ static void size_oom(struct kunit *test)
 	size_plug_oom(test, LARGE);
 	fake_balloon_watch_actual(fake);
 	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), LARGE / OOM_SHARE);
-	/* There may have been a second OOM, and by now the balloon may be growing again. */
+	/* The least size also for that reason. It is less still if there was a second OOM. */
 	FAKE_EXPECT_SOON(test, fake,
 			 fake_balloon_least_actual(fake) <= LARGE - LARGE / OOM_SHARE);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, LARGE));
@@ -349,7 +349,7 @@ static void size_deflate_waits(struct kunit *test)
 	fake_balloon_outlast_poll();
 	KUNIT_EXPECT_TRUE(test, fake_balloon_wants_irq(fake, FAKE_DEFLATE));
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
-	/* A freed page is poisoned by mm, so the fake would see here that the guest has freed it. */
+	/* mm poisons a page that is freed: if the driver has freed one, the fake notices here. */
 	fake_balloon_answer(fake);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE - FEW));
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE + FEW);
@@ -357,8 +357,8 @@ static void size_deflate_waits(struct kunit *test)
 }
 
 /*
- * O6: while the host works on one buffer, the driver frees the pages of the buffer before that, and
- * no others. It offers the next one only when the host is done.
+ * O6: while the host works on one buffer, the driver frees the pages of the one before, and no
+ * others. It offers the next one only when the host is done.
  */
 static void size_deflate_overlap(struct kunit *test)
 {
@@ -418,7 +418,7 @@ static void size_looked_at(struct kunit *test)
 	fake_balloon_serve(fake, FAKE_DEFLATE);
 }
 
-/* O8: the target falls while pages are being inflated. They are deflated after the acknowledgement. */
+/* O8: when the target falls, pages that are being inflated are deflated only when that is done. */
 static void size_turns_round(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -433,7 +433,8 @@ static void size_turns_round(struct kunit *test)
 	/* The driver has filled a second buffer meanwhile, and offers it now. */
 	fake_balloon_serve(fake, FAKE_INFLATE);
 	fake_balloon_answer(fake);
-	FAKE_EXPECT_SOON(test, fake, fake->queues[FAKE_DEFLATE].buffers && fake_balloon_reached(fake, 0));
+	FAKE_EXPECT_SOON(test, fake, fake->queues[FAKE_DEFLATE].buffers);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 0));
 }
 
 /* L1: the driver ignores the length that a device claims to have written. */
