@@ -22,8 +22,9 @@ static int end_init(struct kunit *test)
 }
 
 /*
- * The next three functions are the only ones in all suites that look into the driver. The first
- * two call its notifiers alone: on the kernel's chains are others, who would take it for real.
+ * The next three functions are the only ones in all suites that use the driver's own data. The
+ * first two call the driver's notifiers directly: the other users of the kernel's notifier chains
+ * are not to be told that the machine goes down.
  */
 static int end_do_reboot(struct fake_balloon *fake)
 {

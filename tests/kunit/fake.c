@@ -103,6 +103,8 @@ int fake_balloon_plug(struct fake_balloon *fake)
  * @fake: the device, on the bus
  *
  * Sleeps; takes the lock of the struct device.
+ *
+ * Return: true if probe has succeeded.
  */
 bool fake_balloon_bound(struct fake_balloon *fake)
 {

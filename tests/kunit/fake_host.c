@@ -190,10 +190,12 @@ bool fake_balloon_pop(struct fake_balloon *fake, enum fake_role role)
 }
 
 /**
- * fake_balloon_popped_pages - get how many page numbers are in the buffer that was popped
+ * fake_balloon_popped_pages - count the page numbers in the buffer that was popped
  * @fake: the device; the buffer is from the inflate or the deflate queue
  *
  * Any context.
+ *
+ * Return: how many there are.
  */
 unsigned int fake_balloon_popped_pages(struct fake_balloon *fake)
 {
@@ -206,6 +208,8 @@ unsigned int fake_balloon_popped_pages(struct fake_balloon *fake)
  * @i: which one, from 0
  *
  * Any context.
+ *
+ * Return: the page.
  */
 struct page *fake_balloon_popped_page(struct fake_balloon *fake, unsigned int i)
 {

@@ -127,7 +127,7 @@ static void fake_reset(struct virtio_device *vdev)
 	unsigned long flags;
 	unsigned int role;
 
-	/* A device may interrupt until it is reset. A driver may expect none any more. */
+	/* A device may interrupt until it is reset, also where the driver has stopped its work. */
 	for (role = 0; role < FAKE_QUEUES; role++)
 		fake_balloon_queue_irq(fake, role);
 	spin_lock_irqsave(&fake->lock, flags);

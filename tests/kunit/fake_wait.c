@@ -20,10 +20,13 @@
  * @fake: the device
  *
  * Any context.
+ *
+ * Return: true if an expectation has failed, or a call had to be abandoned.
  */
 bool fake_test_failed(struct fake_balloon *fake)
 {
-	return READ_ONCE(fake->test->status) == KUNIT_FAILURE;
+	/* An abandoned call may outlive the struct kunit. */
+	return fake->abandoned || READ_ONCE(fake->test->status) == KUNIT_FAILURE;
 }
 
 /**

@@ -50,7 +50,7 @@ static struct notifier_block hog_nb = { .notifier_call = hog_oom, .priority = IN
 /**
  * hog_run_out - take memory until the guest is out of memory
  *
- * Sleeps. The notifier above frees everything, so the OOM killer has no reason to kill.
+ * Sleeps. hog_oom() frees all of it, so the OOM killer has no reason to kill.
  *
  * Return: pages that the other OOM notifiers had freed when they were called for the first time.
  */
