@@ -40,12 +40,12 @@ static int end_pm_event(struct fake_balloon *fake, unsigned long event)
 	return notifier_to_errno(b->pm_nb.notifier_call(&b->pm_nb, event, NULL));
 }
 
-/* Whether the driver has begun to stop its work. */
+/* Whether the driver has begun to stop its work, or is gone already. */
 static bool end_stopping(struct fake_balloon *fake)
 {
-	struct balloon *b = fake->vdev.priv;
+	struct balloon *b = READ_ONCE(fake->vdev.priv);
 
-	return !READ_ONCE(b->running);
+	return !b || !READ_ONCE(b->running);
 }
 
 static int end_do_prepare_sleep(struct fake_balloon *fake)
