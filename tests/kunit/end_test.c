@@ -45,7 +45,7 @@ static bool end_stopping(struct fake_balloon *fake)
 {
 	struct balloon *b = READ_ONCE(fake->vdev.priv);
 
-	return !b || !READ_ONCE(b->running);
+	return !b || !READ_ONCE(b->activity.running);
 }
 
 static int end_do_prepare_sleep(struct fake_balloon *fake)
