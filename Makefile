@@ -8,13 +8,14 @@ PYTEST = $(PYTHON) -m pytest -p no:cacheprovider
 # All files of ours are run by their interpreter, never by their mode bits: those may
 # be lost, and of no use where the file system is mounted noexec.
 DEPS = sh tests/lab/deps
-# More words for pytest, such as DRIVER=stock or ARGS='-k suspend'.
+# Which driver the guests have: ours or stock.
 DRIVER ?= ours
+# More arguments for the program that a target runs, such as ARGS='-k suspend' for pytest.
 ARGS ?=
 # Of check-kernels and check-debug, all by default.
 PARTS ?=
 
-.PHONY: modules help demo check check-build check-kunit check-tools check-guest check-install check-kernels check-faults \
+.PHONY: modules help demo shell check check-build check-kunit check-tools check-guest check-install check-kernels check-faults \
 	check-debug soak bench tools install-tools trees deb lint install uninstall activate status clean
 
 # Kbuild takes such a path for several, or hands it to a shell or to make again.
@@ -38,10 +39,13 @@ modules:
 help:
 	@echo 'make              build virtio_balloon.ko for the running kernel, or for KDIR='
 	@echo 'make demo         show in a QEMU guest what the host learns from it'
+	@echo 'make shell        a shell in a QEMU guest that has the driver loaded; DRIVER=stock;'
+	@echo '                  ARGS= for QEMU; "poweroff" or Ctrl-A X ends it'
 	@echo 'make check        all tests: KUnit, and guests in QEMU'
 	@echo 'make check-build  that the module builds in any language, from any directory, and that'
 	@echo '                  the tools leave a guest its driver'
-	@echo 'make check-kunit  the KUnit suites alone'
+	@echo 'make check-kunit  the KUnit suites alone; ARGS= for tests/kunit/run,'
+	@echo '                  such as ARGS="--only size_oom" for a single case'
 	@echo 'make check-guest  the guest tests alone; DRIVER=stock for the stock driver,'
 	@echo '                  ARGS= for pytest, such as ARGS="-k suspend"'
 	@echo 'make check-tools  the tests of balloonstat, but for those in guests; as root'
@@ -74,6 +78,10 @@ demo: tools
 	$(DEPS) build lab
 	$(PYTHON) tests/demo.py
 
+shell:
+	$(DEPS) build lab
+	$(PYTHON) tests/shell --driver=$(DRIVER) --module=$$(sh tests/lab/module) $(ARGS)
+
 check: check-build check-kunit check-tools check-guest
 
 check-build:
@@ -82,7 +90,7 @@ check-build:
 
 check-kunit:
 	$(DEPS) build lab kernel
-	$(PYTHON) tests/kunit/run
+	$(PYTHON) tests/kunit/run $(ARGS)
 
 check-guest: tools
 	$(DEPS) build lab
