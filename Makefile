@@ -116,7 +116,7 @@ trees:
 
 check-install: trees
 	$(DEPS) build lab
-	$(PYTEST) -n 2 --dist loadgroup tests/distro -m core
+	$(PYTEST) -n 2 --dist loadgroup tests/distro -m core $(ARGS)
 
 check-kernels: trees deb
 	$(DEPS) build lab
