@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Facts about this project, each read from the one place that has it; and its scripts."""
+"""Facts about this project, each read from the one place that has it. It also runs our scripts."""
 
 import os
 import pathlib

@@ -81,8 +81,8 @@ def test_inflation_is_resumed_gently(boot):
 def test_the_process_gives(boot):
     guest = inflated(boot, False)
     # The shell has to be idle when the victim is killed. For some time mm takes the victim for
-    # gone although its pages are not free yet. A process that wants a page then would cause
-    # another kill. Asking for statistics takes no page.
+    # gone although its pages are not free yet. If the shell wanted a page then, nothing would be
+    # left to kill, and the kernel would panic. Asking for statistics takes no page.
     pid = guest.sh(f'sh -c "sleep 2; exec hog {HOG}" >/dev/null 2>&1 & echo $!').strip()
     guest.wait_log(rf'Out of memory: Killed process {pid} \(hog\)')
     guest.wait_for(lambda: guest.stats()['free-memory'] > 32 * MIB, what="the victim's memory")
