@@ -2,12 +2,12 @@
 # What a person types. The kernel's build reads Kbuild.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
-# Not the first python3 on the PATH: Debian's own has Debian's pytest.
+# Debian's python3 has Debian's pytest. The first python3 on the PATH may be another one.
 PYTHON ?= /usr/bin/python3
-PYTEST = $(PYTHON) -m pytest -p no:cacheprovider
-# All files of ours are run by their interpreter, never by their mode bits: those may
-# be lost, and of no use where the file system is mounted noexec.
-DEPS = sh tests/lab/deps
+PYTEST = $(PYTHON) -m pytest
+# All scripts of ours are run by their interpreters. Their mode bits may be lost, and do
+# not count where the file system is mounted noexec.
+DEPS = sh tests/lab/install-packages
 # Which driver the guests have: ours or stock.
 DRIVER ?= ours
 # More arguments for the program that a target runs, such as ARGS='-k suspend' for pytest.
@@ -76,11 +76,11 @@ help:
 
 demo: tools
 	$(DEPS) build lab
-	$(PYTHON) tests/demo.py
+	$(PYTHON) tests/demo
 
 shell:
 	$(DEPS) build lab
-	$(PYTHON) tests/shell --driver=$(DRIVER) --module=$$(sh tests/lab/module) $(ARGS)
+	$(PYTHON) tests/shell --driver=$(DRIVER) --module=$$(sh tests/lab/build-module) $(ARGS)
 
 check: check-build check-kunit check-tools check-guest
 
@@ -94,7 +94,7 @@ check-kunit:
 
 check-guest: tools
 	$(DEPS) build lab
-	$(PYTEST) -n 2 --dist loadfile tests/qemu --driver=$(DRIVER) --module=$$(sh tests/lab/module) $(ARGS)
+	$(PYTEST) -n 2 --dist loadfile tests/qemu --driver=$(DRIVER) --module=$$(sh tests/lab/build-module) $(ARGS)
 
 tools:
 	$(DEPS) tools
@@ -112,7 +112,7 @@ check-tools: tools
 # The systems of the matrix, two at a time.
 trees:
 	$(DEPS) distro
-	awk '!/^#/ && NF { print $$1 }' tests/distro/matrix | xargs -P2 -n1 sh tests/distro/tree >/dev/null
+	awk '!/^#/ && NF { print $$1 }' tests/distro/matrix | xargs -P2 -n1 sh tests/distro/make-system >/dev/null
 
 check-install: trees
 	$(DEPS) build lab
@@ -120,7 +120,7 @@ check-install: trees
 
 check-kernels: trees deb
 	$(DEPS) build lab
-	$(PYTHON) tests/distro/check $(PARTS)
+	$(PYTHON) tests/distro/check-kernels $(PARTS)
 
 check-faults:
 	$(DEPS) build lab kernel
@@ -128,19 +128,19 @@ check-faults:
 
 check-debug:
 	$(DEPS) build lab kernel distro
-	$(PYTHON) tests/debug $(PARTS)
+	$(PYTHON) tests/check-debug $(PARTS)
 
 SECONDS ?= 600
 soak:
 	$(DEPS) build lab
-	$(PYTHON) tests/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	$(PYTHON) tests/soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # Of the matrix; 6.1 and 7.3 by default.
 KVER ?=
 bench: tools
 	$(DEPS) build lab distro
-	$(PYTHON) tests/balloonstat/cost
-	$(PYTHON) tests/bench/run $(KVER) $(ARGS)
+	$(PYTHON) tests/balloonstat/measure-cost
+	$(PYTHON) tests/bench/compare-drivers $(KVER) $(ARGS)
 
 deb:
 	$(DEPS) deb
