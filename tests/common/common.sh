@@ -30,3 +30,27 @@ lock()
 	exec 9>"$1"
 	flock 9
 }
+
+# The mirror that this machine's own suite comes from.
+debian_mirror()
+{
+	# shellcheck disable=SC2016 # apt's variables
+	apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(CODENAME) $(COMPONENT)' \
+		'Created-By: Packages' |
+		awk '$2 == "Debian" && $3 !~ /-/ && $4 == "main" { print $1; found = 1; exit }
+			END { exit !found }' ||
+		die "apt has no Debian suite: run apt-get update, or look at its sources"
+}
+
+# Options that the machine's apt needs to reach the mirror, such as its proxy.
+apt_options()
+{
+	apt-config dump | grep -E '^Acquire::(https?::|Check-)' || :
+}
+
+# Make a Debian system. All that mmdebstrap mounts and starts is in namespaces of its own,
+# and so ends with it, even when it is killed.
+bootstrap()
+{
+	unshare --mount --pid --fork --kill-child mmdebstrap "$@"
+}

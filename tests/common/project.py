@@ -21,7 +21,7 @@ def dkms_conf(name):
 
 
 VERSION = dkms_conf('PACKAGE_VERSION')
-# The range of kernels in words, as in '5.10 to 7.3', and its two ends, as in (5, 10) and (7, 3).
+# The range of kernels in words, as in '4.9 to 6.6', and its ends, as in (4, 9) and (6, 6).
 KERNELS = dkms_conf('BALLOON_KERNELS')
 FIRST_KERNEL, LAST_KERNEL = (tuple(map(int, kernel.split('.'))) for kernel in KERNELS.split(' to '))
 

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Devices that die while the driver waits for them, in each way there is to die.
- * It has to notice, take every page back, and let go of the device. D1, I7.
+ * Devices that die, in each of the ways that there are. The driver has to notice, to take every
+ * page back, and to let go of the device. I7.
  */
 #include <linux/mm.h>
 
 #include "fake.h"
 #include "suites.h"
 
-#define SIZE	3000	/* pages of 4 KiB */
+/* Sizes of the balloon in pages of 4 KiB. */
+#define SIZE	3000
+#define LARGE	(15 * SIZE)
 
 static int dead_init(struct kunit *test)
 {
@@ -16,10 +18,12 @@ static int dead_init(struct kunit *test)
 				 FAKE_F(FREE_PAGE_HINT));
 }
 
-/* Returns an id that is no buffer's: the kernel then takes the queue for broken. */
+/* Returns a buffer that the driver has not offered: the kernel then marks the queue broken. */
 static void dead_break(struct fake_balloon *fake, enum fake_role role)
 {
-	fake_balloon_push(fake, role, 5, 0);
+	const u32 not_offered = 5;
+
+	fake_balloon_push(fake, role, not_offered, 0);
 	fake_balloon_queue_irq(fake, role);
 }
 
@@ -43,45 +47,42 @@ static const struct {
 	void (*die)(struct fake_balloon *fake, enum fake_role role);
 	bool resettable;
 } deaths[] = {
-	{ "forgets", dead_forget, true },
+	{ "was reset without the driver", dead_forget, true },
 	{ "needs a reset", dead_need_reset, true },
 	{ "vanishes", dead_vanish, false },
-	{ "returns what it never had", dead_break, true },
+	{ "returns a buffer that was not offered", dead_break, true },
 };
 
-/* Plugs it in, alive again, and has it take SIZE. */
+/* Puts the device on the bus, as one that works, and has the balloon reach SIZE. */
 static void dead_plug(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 
 	fake->vanished = false;
-	fake->queues[FAKE_INFLATE].hold = false;
-	fake->queues[FAKE_DEFLATE].hold = false;
+	fake_balloon_serve(fake, FAKE_INFLATE);
+	fake_balloon_serve(fake, FAKE_DEFLATE);
 	fake_balloon_target(fake, SIZE);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-	FAKE_ASSERT_SOON(test, fake, fake->nr_owned == SIZE);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
 }
 
-/* Plugs it in, kills it while it has the @role queue's buffer, and unplugs it. */
+/* Has the device die in each way while the driver waits for a buffer of the @role queue. */
 static void dead_waiting(struct kunit *test, enum fake_role role)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
 	unsigned long total = totalram_pages();
 	unsigned int i, resets;
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	for (i = 0; i < ARRAY_SIZE(deaths); i++) {
 		kunit_info(test, "a device that %s\n", deaths[i].name);
 		dead_plug(test);
-		fake_balloon_hold(fake, role, true);
+		fake_balloon_hold(fake, role);
 		fake_balloon_target(fake, role == FAKE_INFLATE ? 2 * SIZE : 0);
-		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, role, buffer));
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, role));
 
 		resets = fake->resets;
 		deaths[i].die(fake, role);
-		/* All of the guest's memory is its own again, before anybody asks. */
+		/* The driver takes the memory back at once, and not only when it is removed. */
 		FAKE_EXPECT_SOON(test, fake, totalram_pages() == total);
 		KUNIT_EXPECT_EQ(test, fake->resets - resets, (unsigned int)deaths[i].resettable);
 		KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
@@ -100,24 +101,25 @@ static void dead_deflating(struct kunit *test)
 	dead_waiting(test, FAKE_DEFLATE);
 }
 
-/* A large balloon comes back as one, not bit by bit. */
+/* The memory of a large balloon comes back at once, with no pause after each buffer. */
 static void dead_large(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
+	const unsigned long buffers = LARGE / FAKE_BATCH;
 	unsigned long total = totalram_pages();
 	unsigned long died;
 
 	dead_plug(test);
-	fake_balloon_target(fake, 15 * SIZE);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == 15 * SIZE);
+	fake_balloon_target(fake, LARGE);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == LARGE);
 	died = jiffies;
 	fake_balloon_need_reset(fake);
 	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total);
-	/* There is nothing to pause for. Pauses, one a buffer, would add up to more. */
-	KUNIT_EXPECT_LT(test, jiffies - died, 15UL * SIZE / 256 * HZ / 10);
+	/* A driver that pauses does so for more than a tenth of a second a buffer. */
+	KUNIT_EXPECT_LT(test, jiffies - died, buffers * HZ / 10);
 }
 
-/* Nobody waits for it: found out when it is removed, at the latest. */
+/* The driver waits for nothing. It finds out when it is removed, at the latest. */
 static void dead_idle(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -133,7 +135,7 @@ static void dead_idle(struct kunit *test)
 	}
 }
 
-/* D4: nobody had noticed, until the guest wanted its memory back. */
+/* The driver finds out when the guest is out of memory, and does not count on the device. */
 static void dead_oom(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -141,34 +143,28 @@ static void dead_oom(struct kunit *test)
 	unsigned int resets;
 
 	fake->features |= FAKE_F(DEFLATE_ON_OOM);
-	fake_balloon_target(fake, SIZE);
-	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
+	dead_plug(test);
 	resets = fake->resets;
 	fake_balloon_forget(fake);
-	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), 0UL);
+	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), 0U);
 	FAKE_EXPECT_SOON(test, fake, fake->resets == resets + 1);
 	fake_balloon_unplug(fake);
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
 }
 
-/* D4: it dies with pages that it was too slow to acknowledge. */
+/* The device dies when it has pages that it did not acknowledge in time when the guest was OOM. */
 static void dead_oom_slow(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
-	const __le32 *pfns;
 	struct page *page;
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	fake->features |= FAKE_F(DEFLATE_ON_OOM);
 	dead_plug(test);
-	fake_balloon_hold(fake, FAKE_DEFLATE, true);
-	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), 0UL);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
-	pfns = buffer->sg[0].data;
-	page = pfn_to_page(le32_to_cpu(pfns[0]));
-	/* So that nobody else gets it. */
+	fake_balloon_hold(fake, FAKE_DEFLATE);
+	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), 0U);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE));
+	page = fake_balloon_popped_page(fake, 0);
+	/* With this reference mm does not give the page to anybody when the driver frees it. */
 	get_page(page);
 	KUNIT_EXPECT_EQ(test, page_count(page), 2);
 	fake_balloon_forget(fake);
@@ -176,7 +172,7 @@ static void dead_oom_slow(struct kunit *test)
 	put_page(page);
 }
 
-/* Suspend goes on too, and finds a device that works again when it wakes up. */
+/* The guest goes to sleep all the same, and the device works again when it wakes up. */
 static void dead_suspend(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -187,10 +183,10 @@ static void dead_suspend(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_balloon_freeze(fake), 0);
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
 	KUNIT_EXPECT_EQ(test, fake_balloon_restore(fake), 0);
-	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == SIZE && fake->nr_owned == SIZE);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
 }
 
-/* Its configuration reads as ones: nobody is to believe that as a target. */
+/* The configuration of a device that is gone reads as ones, which is no target. */
 static void dead_configuration(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;

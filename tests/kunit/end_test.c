@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How a balloon ends: removed, put to sleep, rebooted. In any case soon, also where the host
- * lives and does not answer, and where two of these come at the same time. D1 D8 D13.
+ * How a balloon ends: it is removed, put to sleep, or the machine reboots. Each of these has to
+ * end soon, also where the host is alive and does not answer, and where two happen at once.
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
@@ -21,59 +21,69 @@ static int end_init(struct kunit *test)
 				 FAKE_F(FREE_PAGE_HINT) | FAKE_F(PAGE_POISON) | FAKE_F(REPORTING));
 }
 
-/* What the kernel does on its way down. Others are told, too, so the chain itself is not run. */
-static void end_reboot(struct fake_balloon *fake)
+/*
+ * The next three functions are the only ones in all suites that use the driver's own data. The
+ * first two call the driver's notifiers directly: the other users of the kernel's notifier chains
+ * are not to be told that the machine goes down.
+ */
+static int end_do_reboot(struct fake_balloon *fake)
 {
 	struct balloon *b = fake->vdev.priv;
 
-	b->reboot_nb.notifier_call(&b->reboot_nb, SYS_RESTART, NULL);
+	return b->reboot_nb.notifier_call(&b->reboot_nb, SYS_RESTART, NULL);
 }
 
-/* Before it goes to sleep. */
-static int end_sleep(struct fake_balloon *fake)
+static int end_pm_event(struct fake_balloon *fake, unsigned long event)
 {
 	struct balloon *b = fake->vdev.priv;
 
-	return notifier_to_errno(b->pm_nb.notifier_call(&b->pm_nb, PM_SUSPEND_PREPARE, NULL));
+	return notifier_to_errno(b->pm_nb.notifier_call(&b->pm_nb, event, NULL));
 }
 
-static void end_wake(struct fake_balloon *fake)
+/* Whether the driver has begun to stop its work, or is gone already. */
+static bool end_stopping(struct fake_balloon *fake)
 {
-	struct balloon *b = fake->vdev.priv;
+	struct balloon *b = READ_ONCE(fake->vdev.priv);
 
-	b->pm_nb.notifier_call(&b->pm_nb, PM_POST_SUSPEND, NULL);
+	return !b || !READ_ONCE(b->running);
 }
 
-static void end_freeze(struct fake_balloon *fake)
+static int end_do_prepare_sleep(struct fake_balloon *fake)
 {
-	virtio_device_freeze(&fake->vdev);
+	return end_pm_event(fake, PM_SUSPEND_PREPARE);
 }
 
-/* Has @act come while the host has a buffer of the @role queue, and keeps it. */
-static void end_unanswered(struct kunit *test, enum fake_role role,
-			   void (*act)(struct fake_balloon *fake))
+static int end_do_wake_up(struct fake_balloon *fake)
+{
+	return end_pm_event(fake, PM_POST_SUSPEND);
+}
+
+static const struct fake_call end_reboot = { "reboot", end_do_reboot };
+static const struct fake_call end_prepare_sleep = { "preparing to sleep", end_do_prepare_sleep };
+static const struct fake_call end_wake_up = { "waking up", end_do_wake_up };
+
+/* Makes @call while the host has a buffer of the @role queue, and does not return it. */
+static void end_unanswered(struct kunit *test, enum fake_role role, const struct fake_call *call)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
 	unsigned long total = totalram_pages();
 	unsigned int resets;
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	if (role == FAKE_REPORT)
+	if (role == FAKE_REPORT) {
 		hog_use_free();
-	else
+		fake_balloon_hold(fake, FAKE_REPORT);
+	} else {
 		fake->features &= ~FAKE_F(REPORTING);
-	fake->queues[role].hold = role == FAKE_REPORT;
+	}
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	fake_balloon_target(fake, SIZE);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
-	fake_balloon_hold(fake, role, true);
+	fake_balloon_hold(fake, role);
 	fake_balloon_target(fake, role == FAKE_DEFLATE ? 0 : 2 * SIZE);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, role, buffer));
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, role));
 	resets = fake->resets;
-	fake_balloon_start(fake, act);
-	KUNIT_EXPECT_TRUE(test, fake_balloon_ended(fake));
-	/* What the host still had may be used again, since the device was reset. */
+	fake_balloon_call(fake, call);
+	/* The reset makes the guest the owner of what the host had. */
 	KUNIT_EXPECT_GT(test, fake->resets, resets);
 	KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
 	fake_balloon_unplug(fake);
@@ -82,112 +92,104 @@ static void end_unanswered(struct kunit *test, enum fake_role role,
 
 static void end_unplug_inflating(struct kunit *test)
 {
-	end_unanswered(test, FAKE_INFLATE, fake_balloon_unplug);
+	end_unanswered(test, FAKE_INFLATE, &fake_unplug);
 }
 
 static void end_freeze_deflating(struct kunit *test)
 {
-	end_unanswered(test, FAKE_DEFLATE, end_freeze);
+	end_unanswered(test, FAKE_DEFLATE, &fake_freeze);
 }
 
 static void end_reboot_inflating(struct kunit *test)
 {
-	end_unanswered(test, FAKE_INFLATE, end_reboot);
+	end_unanswered(test, FAKE_INFLATE, &end_reboot);
 }
 
 static void end_reboot_reporting(struct kunit *test)
 {
-	end_unanswered(test, FAKE_REPORT, end_reboot);
+	end_unanswered(test, FAKE_REPORT, &end_reboot);
 }
 
-static void end_sleep_refused(struct fake_balloon *fake)
-{
-	/* The case sees it by the number of resets. */
-	if (!end_sleep(fake))
-		fake_balloon_forget(fake);
-}
-
-/* R3: a guest does not sleep while the host has its free pages, nor does it wait for ever. */
+/*
+ * R3: a guest does not go to sleep while the host has free pages of it. It does not wait for the
+ * host for ever either: it stays awake.
+ */
 static void end_sleep_reporting(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
 	unsigned int resets;
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	hog_use_free();
-	fake->queues[FAKE_REPORT].hold = true;
+	fake_balloon_hold(fake, FAKE_REPORT);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_REPORT, buffer));
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_REPORT));
 	resets = fake->resets;
-	fake_balloon_start(fake, end_sleep_refused);
-	KUNIT_EXPECT_TRUE(test, fake_balloon_ended(fake));
+	KUNIT_EXPECT_NE(test, fake_balloon_call(fake, &end_prepare_sleep), 0);
 	KUNIT_EXPECT_EQ(test, fake->resets, resets);
 	KUNIT_EXPECT_TRUE(test, fake->status & VIRTIO_CONFIG_S_DRIVER_OK);
-	KUNIT_EXPECT_EQ(test, page_count(virt_to_page(buffer->sg[0].data)), 0);
-	/* A host that answers after all has lost nothing. */
-	fake_balloon_answer(fake, FAKE_REPORT, buffer, 0);
-	fake_balloon_hold(fake, FAKE_REPORT, false);
-	FAKE_EXPECT_SOON(test, fake, !end_sleep(fake));
-	end_wake(fake);
+	KUNIT_EXPECT_EQ(test, page_count(virt_to_page(fake->popped.sg[0].data)), 0);
+	/* When the host answers after all, the guest can sleep, and reports when it wakes up. */
+	fake_balloon_answer(fake);
+	fake_balloon_serve(fake, FAKE_REPORT);
+	FAKE_EXPECT_SOON(test, fake, !fake_balloon_call(fake, &end_prepare_sleep));
+	fake_balloon_call(fake, &end_wake_up);
 	fake->reported = 0;
 	hog_use_free();
 	FAKE_EXPECT_SOON(test, fake, fake->reported);
 }
 
-/* Removed while the machine goes down: what both do is done once. */
+/* The device goes to sleep while the machine reboots: what both have to do is done once. */
 static void end_twice(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
 	unsigned int i;
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	for (i = 0; i < 10; i++) {
-		struct balloon *b;
-
 		hog_use_free();
-		fake->queues[FAKE_REPORT].hold = true;
+		fake_balloon_hold(fake, FAKE_REPORT);
 		KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_REPORT, buffer));
-		b = fake->vdev.priv;
-		/* Both wait for the report, and go on when it is over. */
-		fake_balloon_start(fake, end_reboot);
-		FAKE_EXPECT_SOON(test, fake, !READ_ONCE(b->running));
-		fake_balloon_start(fake, end_freeze);
-		/* Where the second comes later, the case shows nothing in this round. */
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_REPORT));
+		/* Both wait until the report ends, and go on at the same time. */
+		fake_balloon_start(fake, &end_reboot);
+		FAKE_EXPECT_SOON(test, fake, end_stopping(fake));
+		fake_balloon_start(fake, &fake_freeze);
+		/*
+		 * Nothing tells when the second has begun to wait. If it has not by now, this
+		 * round shows nothing.
+		 */
 		msleep(50);
-		fake_balloon_answer(fake, FAKE_REPORT, buffer, 0);
-		fake_balloon_hold(fake, FAKE_REPORT, false);
-		KUNIT_EXPECT_TRUE(test, fake_balloon_ended(fake));
+		fake_balloon_answer(fake);
+		fake_balloon_serve(fake, FAKE_REPORT);
+		fake_balloon_finish(fake);
 		fake_balloon_unplug(fake);
 	}
 }
 
-/* V2 O5: an OOM's buffers fill a short queue, and the host is slow to read them. */
+/*
+ * V2 O5: the buffers of an OOM fill a short queue, and the host is slow to read them when the
+ * device is removed.
+ */
 static void end_oom_short_queue(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct balloon *b;
 
 	fake->features &= ~(FAKE_F(MUST_TELL_HOST) | FAKE_F(REPORTING));
 	fake->features |= FAKE_F(DEFLATE_ON_OOM);
-	fake->hasty = true;
+	fake->early_use = true;
 	fake->queues[FAKE_DEFLATE].size = 1;
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	fake_balloon_target(fake, SIZE);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
-	fake_balloon_hold(fake, FAKE_DEFLATE, true);
-	KUNIT_EXPECT_GT(test, fake_balloon_run_out(fake), 0UL);
-	b = fake->vdev.priv;
-	fake_balloon_start(fake, fake_balloon_unplug);
-	FAKE_EXPECT_SOON(test, fake, !READ_ONCE(b->running));
-	fake_balloon_hold(fake, FAKE_DEFLATE, false);
-	KUNIT_EXPECT_TRUE(test, fake_balloon_ended(fake));
+	fake_balloon_hold(fake, FAKE_DEFLATE);
+	KUNIT_EXPECT_GT(test, fake_balloon_run_out(fake), 0U);
+	fake_balloon_start(fake, &fake_unplug);
+	FAKE_EXPECT_SOON(test, fake, end_stopping(fake));
+	fake_balloon_serve(fake, FAKE_DEFLATE);
+	fake_balloon_finish(fake);
 	KUNIT_EXPECT_EQ(test, fake->lost, 0UL);
 }
 
-/* The device's wakeup source goes with it. The fake complains if it is still referred to. */
+/* The wakeup source of the device goes with it: fake->leaked says that somebody refers to it. */
 static void end_wakeup_unplug(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -198,7 +200,7 @@ static void end_wakeup_unplug(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, fake->leaked);
 }
 
-/* A balloon that could not be restored keeps no guest awake. */
+/* A balloon that could not be restored does not keep the guest awake. */
 static void end_wakeup_dead(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -208,13 +210,13 @@ static void end_wakeup_dead(struct kunit *test)
 	fake_balloon_target(fake, SIZE);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
 	FAKE_EXPECT_SOON(test, fake, !fake->vdev.dev.power.wakeup->active);
-	KUNIT_EXPECT_EQ(test, end_sleep(fake), 0);
+	KUNIT_EXPECT_EQ(test, fake_balloon_call(fake, &end_prepare_sleep), 0);
 	KUNIT_EXPECT_EQ(test, fake_balloon_freeze(fake), 0);
 	fake->fail = FAKE_FAIL_QUEUES;
 	KUNIT_EXPECT_NE(test, fake_balloon_restore(fake), 0);
-	end_wake(fake);
+	fake_balloon_call(fake, &end_wake_up);
 	KUNIT_EXPECT_FALSE(test, fake->vdev.dev.power.wakeup->active);
-	/* The core would not let go of a source that is in use. */
+	/* While the source is active the driver core would not let go of the device. */
 	device_set_wakeup_enable(&fake->vdev.dev, false);
 }
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A balloon device that does as a test says: on the real virtio bus, with real
- * vrings, so that the driver's own probe, work and remove run against it.
+ * A balloon device under the control of a test. It is on the real virtio bus and has real vrings,
+ * so the driver's own probe, work items and remove run against it.
  *
- * Left alone it is a good host. It answers from a work item of its own and
- * interrupts in hard interrupt context. It keeps account of what it has been
- * given and fills it, so that a page which the guest uses while it is the host's
- * is noticed; and it notes every breach of the specification that a device can
- * see, which fake_balloon_unplug() and the suites' exit then complain of.
+ * Unless the test says otherwise, the device is a good host. It answers from a work item of its
+ * own, and interrupts in hard interrupt context. It counts every breach of the specification that
+ * a device can see; fake_balloon_exit() fails the test if there was one.
+ *
+ * README.md beside this file has an example of a case, from its name to running.
  */
 #ifndef FAKE_BALLOON_H
 #define FAKE_BALLOON_H
@@ -25,7 +25,11 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
-/* The queues' roles; their numbers follow from the features. */
+struct fake_balloon;
+
+/* --- the device ------------------------------------------------------------- */
+
+/* What each queue is for. Its number on the device depends on the features. */
 enum fake_role {
 	FAKE_INFLATE,
 	FAKE_DEFLATE,
@@ -39,19 +43,27 @@ enum fake_role {
 #define FAKE_F(name)	BIT_ULL(VIRTIO_BALLOON_F_##name)
 #define FAKE_MODERN	BIT_ULL(VIRTIO_F_VERSION_1)
 
-/* Entries of the longest chain that the driver makes. */
+/* Page numbers that a buffer has at most: hosts skip a buffer that has more. */
+#define FAKE_BATCH	256U
+
+/* Descriptors of the longest chain that the driver makes. */
 #define FAKE_MAX_SG	64
 
+/* Calls of the driver that may run at the same time. */
+#define FAKE_CALLS	2
+
 /**
- * struct fake_buffer - what the driver has put on a queue
- * @head: its id
- * @nents: entries
- * @len: bytes of all of them
- * @writable: the device may write
- * @indirect: the entries came in a table of their own
- * @sg: where, in the guest's memory
+ * struct fake_buffer - a buffer that was taken from a queue
+ * @role: role of the queue
+ * @head: number of the first descriptor, by which the buffer is returned
+ * @nents: number of descriptors
+ * @len: bytes of all descriptors together
+ * @writable: the device may write to the buffer
+ * @indirect: the descriptors are in a table of their own
+ * @sg: where the buffer is in the guest's memory
  */
 struct fake_buffer {
+	enum fake_role role;
 	u16 head;
 	unsigned int nents;
 	u32 len;
@@ -65,12 +77,12 @@ struct fake_buffer {
 
 /**
  * struct fake_queue - a virtqueue, as the device sees it
- * @size: entries; a power of two; 0 for 128; set before plugging in
- * @hold: the test takes the buffers and returns them, not the device
- * @vq: NULL while the driver has no such queue
- * @next: where in the ring the next buffer will be
- * @kicks: notifications
- * @buffers: buffers that were taken
+ * @size: number of descriptors, a power of two; 0 for 128; read when the driver creates the queue
+ * @hold: the test takes buffers from the queue and returns them; the device does not
+ * @vq: the queue; NULL while there is none
+ * @next: index in the available ring of the buffer to take next
+ * @kicks: how often the driver has notified the device
+ * @buffers: how many buffers were taken
  */
 struct fake_queue {
 	unsigned int size;
@@ -81,97 +93,107 @@ struct fake_queue {
 	unsigned int buffers;
 };
 
-/* Where the device may be made to fail, once or for ever. */
-enum fake_step {
+/* What the device refuses to the driver. */
+enum fake_failure {
 	FAKE_FAIL_NOTHING,
-	FAKE_FAIL_FEATURES,	/* refuses the driver's selection */
-	FAKE_FAIL_QUEUES,	/* has no queues to give */
-	FAKE_FAIL_STATS,	/* the statistics queue is broken from the start */
+	FAKE_FAIL_FEATURES,	/* the features that the driver has selected */
+	FAKE_FAIL_QUEUES,	/* to create queues */
+	FAKE_FAIL_STATS,	/* the statistics queue: it is broken from the start */
 };
 
 /**
- * struct fake_act - something that is done in a thread of its own, since it may not end
- * @fake: the device
- * @act: what is done
- * @ended: completed at the end of it
+ * struct fake_call - a call of the driver, which has to end
+ * @name: what is called, for the message if it does not end
+ * @call: makes the call; an error of the driver is returned
  */
-struct fake_act {
-	struct fake_balloon *fake;
-	void (*act)(struct fake_balloon *fake);
-	struct completion ended;
+struct fake_call {
+	const char *name;
+	int (*call)(struct fake_balloon *fake);
 };
 
-/* As many at a time. */
-#define FAKE_ACTS	2
+/**
+ * struct fake_thread - a call that was started
+ * @fake: the device
+ * @call: what is called
+ * @task: the thread that makes the call; NULL if the call was made without a thread
+ * @ended: completed when the call has returned
+ * @result: what the call has returned
+ */
+struct fake_thread {
+	struct fake_balloon *fake;
+	const struct fake_call *call;
+	struct task_struct *task;
+	struct completion ended;
+	int result;
+};
 
 /**
  * struct fake_balloon - the device
- * @vdev: on the bus
+ * @vdev: what the virtio bus knows of it
  * @root: parent of @vdev
- * @features: what it offers
- * @fail: where it fails
+ * @features: what the device offers, as a mask
+ * @fail: what the device refuses
  * @config_len: bytes of the configuration that exist
- * @no_access: the transport cannot read the configuration
- * @hardened: the core takes every queue for broken until the device runs, as with
- *	      CONFIG_VIRTIO_HARDEN_NOTIFICATION
- * @hasty: the guest may use pages before they are acknowledged, without MUST_TELL_HOST
- * @lock: protects all below, and the queues
- * @config: its content, little-endian
+ * @no_config: the transport cannot read the configuration
+ * @hardened: every queue is broken until DRIVER_OK, as with CONFIG_VIRTIO_HARDEN_NOTIFICATION
+ * @early_use: pages may be used before the device has acknowledged them; for cases without
+ *	       MUST_TELL_HOST
+ * @lock: protects all below up to @breaches, and the queues
+ * @config: content of the configuration, little-endian
  * @status: device status
- * @resets: how often it was reset by the driver's side
- * @looks: how often the driver's side has read @status
+ * @resets: how often the driver's side has reset the device
+ * @status_reads: how often the driver's side has read @status
  * @vanished: unplugged: everything reads as ones
- * @forgot: reset behind the driver's back
+ * @forgot: reset without the driver
  * @failed: the driver's side has set FAILED
- * @writes_actual: how often `actual` was written
- * @least_actual: the least that it was, since the test has last set this
- * @queues: by role
- * @owned: page numbers that are the host's
- * @nr_owned: how many
- * @lost: how many there still were at the last reset
- * @stats: the numbers of the last report, by tag
- * @stats_tags: which there were, a bit per tag
- * @stats_head: id of the buffer that waits to be asked for
- * @command: the last hinting message from the driver
- * @commands: how many there were
- * @hinted: bytes of hints in all
- * @reported: bytes of reports in all
- * @breaches: violations of the specification
- * @work: answers the driver
- * @wq: for @work
- * @taken: what @work has in its hands
- * @irq: interrupts the driver
- * @irq_queues: roles whose callback is due, a bit each
- * @irq_config: the configuration has changed
- * @changed: woken by everything the driver does
- * @released: nobody refers to @vdev any more
- * @plugged: it is on the bus
- * @leaked: it was taken off the bus, and somebody still refers to it
- * @acts: what fake_balloon_start() has begun
- * @nr_acts: how many of them
- * @test: whose device it is
- * @calling: what the test has called of the driver, that is to end
- * @overdue: what happens if that does not end
+ * @least_actual: the smallest `actual` that was written since fake_balloon_watch_actual()
+ * @queues: the queues, by role
+ * @owned: numbers of the pages that are the host's
+ * @nr_owned: how many there are
+ * @lost: how many there were at the last reset: the driver has not given them back
+ * @stats: the last statistics, by tag
+ * @stats_tags: the tags that they had, a bit each
+ * @stats_head: the statistics buffer, which the device keeps until the test asks for statistics
+ * @command: the last hinting message of the driver
+ * @commands: how many hinting messages there were
+ * @hinted: bytes of all hints so far
+ * @reported: bytes of all reports of free pages so far
+ * @breaches: breaches of the specification so far
+ * @work: answers the queues that the test does not hold
+ * @wq: workqueue of @work
+ * @taken: the buffer that @work has taken last
+ * @popped: the buffer that the test has taken last; kept until the test takes another
+ * @irq: runs the driver's callbacks
+ * @irq_queues: roles of the queues to interrupt for, a bit each
+ * @irq_config: whether to interrupt for the configuration
+ * @changed: woken by everything that the driver does
+ * @events: how often @changed was woken
+ * @released: completed when nobody refers to @vdev any more
+ * @plugged: the device is on the bus
+ * @leaked: the device was taken off the bus, and somebody still refers to it
+ * @abandoned: a call does not end, so nothing may be freed
+ * @threads: calls that were started, and have not been waited for
+ * @nr_threads: how many there are
+ * @test: the test
  */
 struct fake_balloon {
 	struct virtio_device vdev;
 	struct device *root;
 	u64 features;
-	enum fake_step fail;
+	enum fake_failure fail;
 	unsigned int config_len;
-	bool no_access;
+	bool no_config;
 	bool hardened;
-	bool hasty;
+	bool early_use;
 
 	spinlock_t lock;	/* see above */
 	struct virtio_balloon_config config;
 	u8 status;
 	unsigned int resets;
-	unsigned int looks;
+	unsigned int status_reads;
 	bool vanished;
 	bool forgot;
 	bool failed;
-	unsigned int writes_actual;
 	u32 least_actual;
 	struct fake_queue queues[FAKE_QUEUES];
 	struct xarray owned;
@@ -189,83 +211,136 @@ struct fake_balloon {
 	struct work_struct work;
 	struct workqueue_struct *wq;
 	struct fake_buffer taken;
+	struct fake_buffer popped;
 	struct irq_work irq;
 	unsigned long irq_queues;
 	bool irq_config;
 	wait_queue_head_t changed;
+	atomic_t events;
+
 	struct completion released;
 	bool plugged;
 	bool leaked;
-	struct fake_act acts[FAKE_ACTS];
-	unsigned int nr_acts;
-
+	bool abandoned;
+	struct fake_thread threads[FAKE_CALLS];
+	unsigned int nr_threads;
 	struct kunit *test;
-	const char *calling;
-	struct delayed_work overdue;
 };
 
+/* --- life: init and exit of a suite, on the bus or not ---------------------- */
+
 int fake_balloon_init(struct kunit *test, u64 features);
-int fake_balloon_plug(struct fake_balloon *fake);
-void fake_balloon_unplug(struct fake_balloon *fake);
-void fake_balloon_start(struct fake_balloon *fake, void (*act)(struct fake_balloon *fake));
-bool fake_balloon_ended(struct fake_balloon *fake);
 void fake_balloon_exit(struct kunit *test);
+int fake_balloon_plug(struct fake_balloon *fake);
 bool fake_balloon_bound(struct fake_balloon *fake);
+
+/* --- calls of the driver, which have to end --------------------------------- */
+
+extern const struct fake_call fake_unplug;
+extern const struct fake_call fake_freeze;
+extern const struct fake_call fake_restore;
+extern const struct fake_call fake_run_out;
+
+int fake_balloon_call(struct fake_balloon *fake, const struct fake_call *call);
+void fake_balloon_start(struct fake_balloon *fake, const struct fake_call *call);
+int fake_balloon_finish(struct fake_balloon *fake);
+
+/* Takes the device off the bus, if it is there. Nobody may refer to it afterwards. */
+static inline void fake_balloon_unplug(struct fake_balloon *fake)
+{
+	fake_balloon_call(fake, &fake_unplug);
+}
+
+/* Has the guest go to sleep, as far as the driver sees. Returns 0 or the driver's error. */
+static inline int fake_balloon_freeze(struct fake_balloon *fake)
+{
+	return fake_balloon_call(fake, &fake_freeze);
+}
+
+/* Has the guest wake up. Returns 0 or the driver's error. */
+static inline int fake_balloon_restore(struct fake_balloon *fake)
+{
+	return fake_balloon_call(fake, &fake_restore);
+}
+
+/* Has the guest run out of memory. Returns how many pages the driver has given back at once. */
+static inline unsigned int fake_balloon_run_out(struct fake_balloon *fake)
+{
+	return fake_balloon_call(fake, &fake_run_out);
+}
+
+/* --- the configuration ------------------------------------------------------ */
 
 void fake_balloon_target(struct fake_balloon *fake, u32 pfns);
 void fake_balloon_command(struct fake_balloon *fake, u32 id);
-void fake_balloon_config_irq(struct fake_balloon *fake);
 u32 fake_balloon_actual(struct fake_balloon *fake);
+bool fake_balloon_reached(struct fake_balloon *fake, u32 pfns);
+void fake_balloon_watch_actual(struct fake_balloon *fake);
+u32 fake_balloon_least_actual(struct fake_balloon *fake);
 
-bool fake_balloon_wants_irq(struct fake_balloon *fake, enum fake_role role);
-bool fake_balloon_pop(struct fake_balloon *fake, enum fake_role role, struct fake_buffer *buffer);
-void fake_balloon_accept(struct fake_balloon *fake, enum fake_role role,
-			 const struct fake_buffer *buffer);
+/* --- queues that the test answers itself ------------------------------------ */
+
+void fake_balloon_hold(struct fake_balloon *fake, enum fake_role role);
+void fake_balloon_serve(struct fake_balloon *fake, enum fake_role role);
+bool fake_balloon_pop(struct fake_balloon *fake, enum fake_role role);
+unsigned int fake_balloon_popped_pages(struct fake_balloon *fake);
+struct page *fake_balloon_popped_page(struct fake_balloon *fake, unsigned int i);
+void fake_balloon_accept(struct fake_balloon *fake);
+void fake_balloon_answer(struct fake_balloon *fake);
+void fake_balloon_answer_len(struct fake_balloon *fake, u32 len);
+
+/* --- single steps of a device, right or wrong ------------------------------- */
+
 void fake_balloon_push(struct fake_balloon *fake, enum fake_role role, u32 id, u32 len);
-void fake_balloon_answer(struct fake_balloon *fake, enum fake_role role,
-			 const struct fake_buffer *buffer, u32 len);
-void fake_balloon_ask(struct fake_balloon *fake);
 void fake_balloon_queue_irq(struct fake_balloon *fake, enum fake_role role);
-void fake_balloon_hold(struct fake_balloon *fake, enum fake_role role, bool hold);
+void fake_balloon_config_irq(struct fake_balloon *fake);
+bool fake_balloon_wants_irq(struct fake_balloon *fake, enum fake_role role);
+void fake_balloon_ask(struct fake_balloon *fake);
+
+/* --- ways to die ------------------------------------------------------------ */
 
 void fake_balloon_forget(struct fake_balloon *fake);
 void fake_balloon_need_reset(struct fake_balloon *fake);
 void fake_balloon_vanish(struct fake_balloon *fake);
 
-int fake_balloon_freeze(struct fake_balloon *fake);
-int fake_balloon_restore(struct fake_balloon *fake);
-unsigned long fake_balloon_run_out(struct fake_balloon *fake);
+/* --- waiting ---------------------------------------------------------------- */
 
+void fake_balloon_outlast_poll(void);
 unsigned long fake_balloon_patience(struct fake_balloon *fake);
+bool fake_balloon_wait_event(struct fake_balloon *fake, int events, unsigned long end);
 
 /*
- * Waits until @condition; what it looks at need not wake anybody. Once it is true
- * it is not looked at again, so it may take a buffer.
+ * Waits until @condition is true, and returns whether it has become true in time. @condition may
+ * sleep. It is not evaluated again once it was true, so it may also take a buffer.
  */
 #define fake_balloon_wait(fake, condition)						\
 ({											\
 	struct fake_balloon *fake_ = (fake);						\
 	unsigned long end_ = jiffies + fake_balloon_patience(fake_);			\
+	int events_;									\
 	bool met_;									\
 											\
 	do {										\
-		met_ = wait_event_timeout(fake_->changed, condition, HZ / 50 + 1);	\
-	} while (!met_ && time_before(jiffies, end_));					\
+		events_ = atomic_read(&fake_->events);					\
+		met_ = (condition);							\
+	} while (!met_ && fake_balloon_wait_event(fake_, events_, end_));		\
 	met_;										\
 })
 
+/* Fails the test if @condition does not become true. */
 #define FAKE_EXPECT_SOON(test, fake, condition)						\
 do {											\
 	bool soon_ = fake_balloon_wait(fake, condition);				\
 											\
-	KUNIT_EXPECT_TRUE_MSG(test, soon_, "never: %s", #condition);			\
+	KUNIT_EXPECT_TRUE_MSG(test, soon_, "not true in time: %s", #condition);		\
 } while (0)
 
+/* Fails and ends the test if @condition does not become true. */
 #define FAKE_ASSERT_SOON(test, fake, condition)						\
 do {											\
 	bool soon_ = fake_balloon_wait(fake, condition);				\
 											\
-	KUNIT_ASSERT_TRUE_MSG(test, soon_, "never: %s", #condition);			\
+	KUNIT_ASSERT_TRUE_MSG(test, soon_, "not true in time: %s", #condition);		\
 } while (0)
 
 #endif /* FAKE_BALLOON_H */

@@ -8,12 +8,12 @@
 
 /**
  * file_write - write some text to a file
- * @path: of the file
- * @text: what to write, at once
+ * @path: path of the file
+ * @text: what to write, in one piece
  *
- * Sleeps, also for what the kernel does on account of it.
+ * Sleeps, for as long as the kernel takes to do what the file is for.
  *
- * Return: 0, or what is wrong with it.
+ * Return: 0, or the error of opening or writing.
  */
 int file_write(const char *path, const char *text)
 {

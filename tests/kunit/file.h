@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What an administrator does: writes to files of /proc and /sys.
+ * Writes to files of /proc and /sys, as an administrator does.
  */
 #ifndef BALLOON_TEST_FILE_H
 #define BALLOON_TEST_FILE_H
 
+/* Whatever is written, the kernel compacts its memory before the write returns. */
 #define FILE_COMPACT	"/proc/sys/vm/compact_memory"
+
+/* The driver's parameter: MiB of available memory below which the balloon does not grow. */
 #define FILE_FLOOR	"/sys/module/virtio_balloon/parameters/min_guest_free"
 
 int file_write(const char *path, const char *text);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Free pages that the host hears of without getting them: hinting and reporting.
+ * Free pages: hinting tells the host that it need not migrate them, reporting that it may discard
+ * them. They stay the guest's.
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
@@ -9,14 +10,17 @@
 
 #include "fake.h"
 #include "hog.h"
-#include "log.h"
+#include "kernel_log.h"
 #include "suites.h"
 
 #define FEATURES	(FAKE_MODERN | FAKE_F(FREE_PAGE_HINT) | FAKE_F(PAGE_POISON) | \
 			 FAKE_F(REPORTING))
 
-/* Rounds that a host might name. */
-#define ROUND	0x80000001
+/* Id of a round of hinting; a host counts up from there. */
+#define ROUND		0x80000001
+#define LAST_ROUND	(ROUND + 19)
+
+#define SIZE	10000	/* pages of 4 KiB */
 
 static int free_init(struct kunit *test)
 {
@@ -28,7 +32,10 @@ static unsigned long free_bytes(void)
 	return global_zone_page_state(NR_FREE_PAGES) << PAGE_SHIFT;
 }
 
-/* H1 H2 H5: a round begins with its id, goes on until nothing is left, and says so. */
+/*
+ * H1 H2 H4 H5 H7: a round begins with its id, goes on until the guest has no more free blocks, and
+ * ends with STOP.
+ */
 static void hint_round(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -43,19 +50,19 @@ static void hint_round(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->command, (u32)VIRTIO_BALLOON_CMD_ID_STOP);
 	hinted = fake->hinted;
 	KUNIT_EXPECT_GT(test, hinted, before / 2);
-	/* They stay with the host until it is done, although it need not be told of it. */
+	/* The driver keeps the hinted pages until the host says DONE. */
 	KUNIT_EXPECT_LT(test, free_bytes(), before - hinted / 2);
 	fake_balloon_command(fake, VIRTIO_BALLOON_CMD_ID_DONE);
 	FAKE_EXPECT_SOON(test, fake, free_bytes() > before - hinted / 8);
 	KUNIT_EXPECT_EQ(test, fake->commands, 2U);
 
-	/* And once more. */
+	/* There can be another round. */
 	fake_balloon_command(fake, ROUND + 1);
 	FAKE_EXPECT_SOON(test, fake, fake->commands == 4);
 	KUNIT_EXPECT_GT(test, fake->hinted, hinted);
 }
 
-/* H6: what the host has been lent goes to whoever needs it, for as long as there is a driver. */
+/* H6: the driver's shrinker frees hinted pages, and goes when the device goes. */
 static void hint_reclaimed(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -70,47 +77,44 @@ static void hint_reclaimed(struct kunit *test)
 	fake_balloon_run_out(fake);
 	KUNIT_EXPECT_GT(test, free_bytes(), before - lent / 2);
 	fake_balloon_unplug(fake);
-	/* mm asks its shrinkers again. */
+	/* mm calls its shrinkers again, so it would call one that was left behind. */
 	fake_balloon_run_out(fake);
 }
 
-/* H3: an id that the host has not taken yet is not written over by the next. */
+/* H3: while the host has not read an id, the driver does not overwrite it with the next one. */
 static void hint_churn(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
 	unsigned int i, ids = 0;
-	u32 last = 0;
+	u32 round, last = 0;
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	fake->features &= ~FAKE_F(REPORTING);
-	fake->queues[FAKE_HINT].hold = true;
+	fake_balloon_hold(fake, FAKE_HINT);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	fake_balloon_command(fake, ROUND);
 	FAKE_ASSERT_SOON(test, fake, fake->queues[FAKE_HINT].kicks);
-	for (i = 1; i < 20; i++) {
-		fake_balloon_command(fake, ROUND + i);
+	for (round = ROUND + 1; round <= LAST_ROUND; round++) {
+		fake_balloon_command(fake, round);
+		/* Time enough for the driver to see this one before the next. */
 		msleep(20);
 	}
-	/* Now the host has a look: each buffer still says what it said. */
-	for (i = 0; i < 10000 && fake->command != ROUND + 19; i++) {
-		if (!fake_balloon_wait(fake, fake_balloon_pop(fake, FAKE_HINT, buffer)))
+	/* Now the host reads all that was sent, until it finds the last id. */
+	for (i = 0; i < 10000 && fake->command != LAST_ROUND; i++) {
+		if (!fake_balloon_wait(fake, fake_balloon_pop(fake, FAKE_HINT)))
 			break;
-		fake_balloon_accept(fake, FAKE_HINT, buffer);
-		if (!buffer->writable && fake->command > VIRTIO_BALLOON_CMD_ID_DONE) {
+		fake_balloon_answer(fake);
+		if (!fake->popped.writable && fake->command > VIRTIO_BALLOON_CMD_ID_DONE) {
 			KUNIT_EXPECT_GT(test, fake->command, last);
 			last = fake->command;
 			ids++;
 		}
-		fake_balloon_push(fake, FAKE_HINT, buffer->head, 0);
-		fake_balloon_queue_irq(fake, FAKE_HINT);
 	}
-	KUNIT_EXPECT_EQ(test, fake->command, ROUND + 19U);
-	/* The first, which had been sent, and the last. */
+	KUNIT_EXPECT_EQ(test, fake->command, (u32)LAST_ROUND);
+	/* Only the first, which was sent before there were others, and the last. */
 	KUNIT_EXPECT_EQ(test, ids, 2U);
 }
 
-/* D6: a host that takes no hints costs nothing, and can be left, though it then wakes up. */
+/* V2: a host that reads no hints has no CPU used, and does not keep the driver from going. */
 static void hint_unanswered(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -118,42 +122,50 @@ static void hint_unanswered(struct kunit *test)
 	unsigned long before;
 
 	fake->features &= ~FAKE_F(REPORTING);
-	fake->queues[FAKE_HINT].hold = true;
+	fake_balloon_hold(fake, FAKE_HINT);
 	fake->queues[FAKE_HINT].size = 4;
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	before = free_bytes();
 	fake_balloon_command(fake, ROUND);
-	/* One entry stays free, for STOP. */
+	/* Of four entries one stays free, for STOP. */
 	FAKE_ASSERT_SOON(test, fake, fake->queues[FAKE_HINT].kicks == 3);
 	kicks = fake->queues[FAKE_HINT].kicks;
+	/* A driver that tries again and again would do so meanwhile. */
 	msleep(500);
 	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_HINT].kicks, kicks);
 	resets = fake->resets;
 	fake_balloon_unplug(fake);
-	/* Work that began now would take the device for dead. */
+	/*
+	 * The removal resets the device, and nobody else does. The device interrupts for each queue
+	 * when it is reset. Work that began then would find the status 0, take the device for dead
+	 * and reset it.
+	 */
 	KUNIT_EXPECT_EQ(test, fake->resets, resets + 1);
 	KUNIT_EXPECT_GT(test, free_bytes(), before - before / 8);
 }
 
-/* V2: a queue that has no room for both a block and the end of the round is left alone. */
+/* V2: a queue that cannot hold a block and a STOP at a time is not used. */
 static void hint_short_queue(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 
 	fake->features &= ~FAKE_F(REPORTING);
 	fake->queues[FAKE_HINT].size = 1;
-	log_watch("no free page hinting");
+	kernel_log_watch("no free page hinting");
 	KUNIT_EXPECT_EQ(test, fake_balloon_plug(fake), 0);
-	FAKE_EXPECT_SOON(test, fake, log_count() == 1);
-	log_unwatch();
+	FAKE_EXPECT_SOON(test, fake, kernel_log_count() == 1);
+	kernel_log_unwatch();
 	fake_balloon_command(fake, ROUND);
-	/* The rest works, and by then hinting would have begun. */
-	fake_balloon_target(fake, 10000);
-	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == 10000);
+	/* The balloon works. By the time that it has its size, hinting would have begun. */
+	fake_balloon_target(fake, SIZE);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
 	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_HINT].kicks, 0U);
 }
 
-/* R1 R2: what mm has free reaches the host, and is whole when it is used. */
+/*
+ * R1 R2 F7 I5: the driver reports the pages that mm has free. They are used again without harm,
+ * although the host has written to them.
+ */
 static void report_free(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -164,7 +176,7 @@ static void report_free(struct kunit *test)
 	hog_use_free();
 }
 
-/* V2: also through a queue that takes less at once than mm hands over. */
+/* V2: mm reports more blocks at a time than the queue has entries. */
 static void report_short_queue(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -180,41 +192,39 @@ static void report_short_queue(struct kunit *test)
 	}
 }
 
-/* R3: nobody uses a page that is being reported, however long it takes. */
+/* R3: no page is used while it is being reported, also where the host takes its time. */
 static void report_waits(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
 	unsigned int i;
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	fake->queues[FAKE_REPORT].hold = true;
+	fake_balloon_hold(fake, FAKE_REPORT);
 	hog_use_free();
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_REPORT, buffer));
-	msleep(2500);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_REPORT));
+	fake_balloon_outlast_poll();
 	KUNIT_EXPECT_TRUE(test, fake_balloon_bound(fake));
-	/* Neither used nor among those that mm could give away. */
-	for (i = 0; i < buffer->nents; i++) {
-		KUNIT_EXPECT_EQ(test, page_count(virt_to_page(buffer->sg[i].data)), 0);
-		KUNIT_EXPECT_FALSE(test, PageBuddy(virt_to_page(buffer->sg[i].data)));
+	for (i = 0; i < fake->popped.nents; i++) {
+		struct page *page = virt_to_page(fake->popped.sg[i].data);
+
+		/* Nobody uses the page, and mm does not have it to give away. */
+		KUNIT_EXPECT_EQ(test, page_count(page), 0);
+		KUNIT_EXPECT_FALSE(test, PageBuddy(page));
 	}
-	fake_balloon_answer(fake, FAKE_REPORT, buffer, 0);
-	fake_balloon_hold(fake, FAKE_REPORT, false);
+	fake_balloon_answer(fake);
+	fake_balloon_serve(fake, FAKE_REPORT);
 	FAKE_EXPECT_SOON(test, fake, fake->queues[FAKE_REPORT].buffers > 1);
 }
 
-/* A report that is under way does not keep a dead device's driver. */
+/* R3: a driver whose device has died can be removed while it reports. */
 static void report_dead(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	fake->queues[FAKE_REPORT].hold = true;
+	fake_balloon_hold(fake, FAKE_REPORT);
 	hog_use_free();
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_REPORT, buffer));
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_REPORT));
 	fake_balloon_forget(fake);
 	fake_balloon_unplug(fake);
 }
@@ -225,7 +235,7 @@ static int no_report(struct page_reporting_dev_info *info, struct scatterlist *s
 	return 0;
 }
 
-/* D14: the kernel takes one device for reporting. The balloon works without. */
+/* mm reports to one device only. Where it has one already, the balloon works all the same. */
 static void report_busy(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;

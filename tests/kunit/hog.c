@@ -7,11 +7,15 @@
 
 #include "hog.h"
 
+/* Pages that hog_run_out() has taken; protected by hog_lock. */
 static LIST_HEAD(hog_pages);
 static DEFINE_SPINLOCK(hog_lock);
-static unsigned long hog_others;
-static bool hog_asked;
 
+/* Whether the OOM notifiers were called, and what the others had freed at the first call. */
+static bool hog_notified;
+static unsigned long hog_freed_by_others;
+
+/* Frees all pages that were taken, and returns how many. */
 static unsigned long hog_release(void)
 {
 	struct page *page, *next;
@@ -32,32 +36,32 @@ static int hog_oom(struct notifier_block *nb, unsigned long unused, void *data)
 {
 	unsigned long *freed = data;
 
-	if (!READ_ONCE(hog_asked)) {
-		hog_others = *freed;
-		WRITE_ONCE(hog_asked, true);
+	if (!READ_ONCE(hog_notified)) {
+		hog_freed_by_others = *freed;
+		WRITE_ONCE(hog_notified, true);
 	}
 	*freed += hog_release();
 	return NOTIFY_OK;
 }
 
-/* After everybody else. */
+/* The lowest priority: runs after all other notifiers, so it sees what they have freed. */
 static struct notifier_block hog_nb = { .notifier_call = hog_oom, .priority = INT_MIN };
 
 /**
- * hog_run_out - take memory until mm knows no more, and asks for it back
+ * hog_run_out - take memory until the guest is out of memory
  *
- * Sleeps. All of it is free again afterwards, and that spares everybody the OOM killer.
+ * Sleeps. hog_oom() frees all of it, so the OOM killer has no reason to kill.
  *
- * Return: pages that others had given back when mm asked for the first time.
+ * Return: pages that the other OOM notifiers had freed when they were called for the first time.
  */
 unsigned long hog_run_out(void)
 {
 	struct page *page;
 
-	hog_others = 0;
-	hog_asked = false;
+	hog_freed_by_others = 0;
+	hog_notified = false;
 	register_oom_notifier(&hog_nb);
-	while (!READ_ONCE(hog_asked)) {
+	while (!READ_ONCE(hog_notified)) {
 		page = alloc_page(GFP_KERNEL | __GFP_NOWARN);
 		if (!page)
 			break;
@@ -68,13 +72,14 @@ unsigned long hog_run_out(void)
 	}
 	unregister_oom_notifier(&hog_nb);
 	hog_release();
-	return hog_others;
+	return hog_freed_by_others;
 }
 
 /**
- * hog_use_free - use all free blocks for a moment
+ * hog_use_free - allocate all free page blocks, and free them again
  *
- * Sleeps. mm reports a page once; one that has been used is another.
+ * Sleeps. mm reports a free page only once, until it has been used: afterwards it reports all
+ * of these blocks.
  */
 void hog_use_free(void)
 {

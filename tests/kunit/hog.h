@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What uses up the guest's memory: all of it, until it is out of memory, without anybody to
- * be killed for it; or what is free, for a moment.
+ * Uses up the guest's memory: all of it, until the guest is out of memory, or for a moment the
+ * memory that is free. No process is killed for it.
  */
 #ifndef BALLOON_TEST_HOG_H
 #define BALLOON_TEST_HOG_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The device's life: features, queues, configuration; probe, suspend and remove,
- * and each of their steps failing. The ids are those of docs/spec.md.
+ * The life of a device: features, queues, configuration, probe, suspend and remove; and what
+ * happens when a step of probe or restore fails. The ids are those of docs/spec.md.
  */
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -12,15 +12,28 @@
 #define ALL_FEATURES	(FAKE_F(MUST_TELL_HOST) | FAKE_F(STATS_VQ) | FAKE_F(DEFLATE_ON_OOM) | \
 			 FAKE_F(FREE_PAGE_HINT) | FAKE_F(PAGE_POISON) | FAKE_F(REPORTING))
 
-/* The test guest's kernel writes this to free pages: page_poison=1. */
+/* What the kernel of the test guest writes to free pages, since it is booted with page_poison=1. */
 #define POISON		0xaaaaaaaa
+
+/* A bit for each of the 16 tags: the test kernel has all statistics. */
+#define ALL_TAGS	0xffff
+
+/* Sizes of the balloon in pages of 4 KiB. */
+#define SIZE		1000
+#define SMALL		300
+
+/* More than probe or restore has. */
+#define MAX_ALLOCATIONS	1000
+
+/* Bytes of the configuration up to and including a field. */
+#define CONFIG_UP_TO(field)	offsetofend(struct virtio_balloon_config, field)
 
 static int life_init(struct kunit *test)
 {
 	return fake_balloon_init(test, FAKE_MODERN | ALL_FEATURES);
 }
 
-/* F1 F2 F3 F5 I3 I4 V1: everything that a host can offer is taken, and works. */
+/* F1 F5 P2 V1: the driver accepts every feature that it knows, and the device works. */
 static void life_all_features(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -38,7 +51,7 @@ static void life_all_features(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, fake->status & VIRTIO_CONFIG_S_DRIVER_OK);
 }
 
-/* V1 C3: every combination has its queues where the device has them. */
+/* F1 F3 C1 C3 V1 I2 I3 P3: every combination of features works. */
 static void life_combinations(struct kunit *test)
 {
 	static const u64 bits[] = {
@@ -55,11 +68,12 @@ static void life_combinations(struct kunit *test)
 			if (set & BIT(i))
 				fake->features |= bits[i];
 		expected = fake->features;
-		/* P4: free pages have a value, and the host cannot know it. */
+		/* Free pages have a value, and a host without this feature cannot know it. */
 		if (!(expected & FAKE_F(PAGE_POISON)))
 			expected &= ~FAKE_F(REPORTING);
-		fake->config_len = expected & FAKE_F(PAGE_POISON) ? 16 :
-				   expected & FAKE_F(FREE_PAGE_HINT) ? 12 : 8;
+		fake->config_len = expected & FAKE_F(PAGE_POISON) ? CONFIG_UP_TO(poison_val) :
+				   expected & FAKE_F(FREE_PAGE_HINT) ?
+				   CONFIG_UP_TO(free_page_hint_cmd_id) : CONFIG_UP_TO(actual);
 		fake->stats_tags = 0;
 
 		KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
@@ -67,21 +81,22 @@ static void life_combinations(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, fake->vdev.features, expected);
 		if (expected & FAKE_F(STATS_VQ))
 			FAKE_EXPECT_SOON(test, fake, fake->stats_tags);
-		fake_balloon_target(fake, 300);
-		FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == 300);
-		KUNIT_EXPECT_EQ(test, fake->nr_owned, 300UL);
+		fake_balloon_target(fake, SMALL);
+		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SMALL));
 		fake_balloon_unplug(fake);
 		KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), 0);
+		/* The others would be logged as well, and the first is enough. */
 		if (fake->breaches)
 			break;
 	}
 }
 
-/* F4 F6 F7: nothing is accepted that the driver does not know. */
+/* F4 F6 F7: the driver accepts no feature that it does not know. */
 static void life_unknown_features(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 
+	/* Bits 0 to 23 and from 50 on belong to the balloon, the others to the transport. */
 	fake->features = FAKE_MODERN | GENMASK_ULL(23, 0) | BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
 			 BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) | GENMASK_ULL(63, 50);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
@@ -89,7 +104,7 @@ static void life_unknown_features(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->vdev.features, FAKE_MODERN | ALL_FEATURES);
 }
 
-/* I4: a core that takes no buffer before the device runs, as some kernels have it. */
+/* I4: on some kernels the virtio core takes no buffer before DRIVER_OK. */
 static void life_hardened(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -97,24 +112,24 @@ static void life_hardened(struct kunit *test)
 	fake->hardened = true;
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	KUNIT_ASSERT_TRUE(test, fake_balloon_bound(fake));
-	FAKE_EXPECT_SOON(test, fake, fake->stats_tags == 0xffff);
+	FAKE_EXPECT_SOON(test, fake, fake->stats_tags == ALL_TAGS);
 	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_STATS].buffers, 1U);
-	fake_balloon_target(fake, 300);
-	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == 300);
+	fake_balloon_target(fake, SMALL);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == SMALL);
 }
 
-static const enum fake_step steps[] = {
+static const enum fake_failure life_failures[] = {
 	FAKE_FAIL_FEATURES, FAKE_FAIL_QUEUES, FAKE_FAIL_STATS,
 };
 
-/* I6: where it cannot work it says FAILED, and leaves nothing behind. */
+/* I6: a probe that fails sets FAILED, and leaves nothing behind. */
 static void life_probe_fails(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 	unsigned int i, role;
 
-	for (i = 0; i < ARRAY_SIZE(steps); i++) {
-		fake->fail = steps[i];
+	for (i = 0; i < ARRAY_SIZE(life_failures); i++) {
+		fake->fail = life_failures[i];
 		fake->failed = false;
 		KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 		KUNIT_EXPECT_FALSE(test, fake_balloon_bound(fake));
@@ -124,24 +139,24 @@ static void life_probe_fails(struct kunit *test)
 			KUNIT_EXPECT_NULL(test, fake->queues[role].vq);
 		fake_balloon_unplug(fake);
 	}
-	/* And nothing of it stands in the way of one that works. */
+	/* A probe after these succeeds. */
 	fake->fail = FAKE_FAIL_NOTHING;
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	KUNIT_EXPECT_TRUE(test, fake_balloon_bound(fake));
 }
 
-/* A transport that gives no access to the configuration. */
+/* I6: probe fails if the transport cannot read the configuration. */
 static void life_no_config(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 
-	fake->no_access = true;
+	fake->no_config = true;
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	KUNIT_EXPECT_FALSE(test, fake_balloon_bound(fake));
 	KUNIT_EXPECT_TRUE(test, fake->failed);
 }
 
-/* P2 P3 S7 I3 I4: after suspend everything is as it was, and the memory comes back. */
+/* P2 P3 S7 I2 I3 I4: suspend gives the memory back to the guest; resume brings all as it was. */
 static void life_suspend(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -149,13 +164,13 @@ static void life_suspend(struct kunit *test)
 	unsigned int i;
 	u32 tags;
 
-	/* Then the guest's total follows the balloon. */
+	/* Without this feature the guest's total is less by the pages in the balloon. */
 	fake->features &= ~FAKE_F(DEFLATE_ON_OOM);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	FAKE_ASSERT_SOON(test, fake, fake->stats_tags);
 	tags = fake->stats_tags;
-	fake_balloon_target(fake, 1000);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == 1000);
+	fake_balloon_target(fake, SIZE);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
 
 	for (i = 0; i < 3; i++) {
 		KUNIT_EXPECT_EQ(test, fake_balloon_freeze(fake), 0);
@@ -165,32 +180,32 @@ static void life_suspend(struct kunit *test)
 		fake->stats_tags = 0;
 		KUNIT_ASSERT_EQ(test, fake_balloon_restore(fake), 0);
 		KUNIT_EXPECT_EQ(test, le32_to_cpu(fake->config.poison_val), POISON);
-		FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == 1000);
+		FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
 		FAKE_EXPECT_SOON(test, fake, fake->stats_tags == tags);
-		KUNIT_EXPECT_EQ(test, totalram_pages(), total - 1000);
+		KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
 	}
 	fake_balloon_unplug(fake);
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
 }
 
-/* I6: a guest that cannot have its balloon back goes on without it. */
+/* I6: where restore fails the guest goes on without its balloon, and has all of its memory. */
 static void life_restore_fails(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 	unsigned long total = totalram_pages();
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(steps); i++) {
+	for (i = 0; i < ARRAY_SIZE(life_failures); i++) {
 		fake->fail = FAKE_FAIL_NOTHING;
 		KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-		fake_balloon_target(fake, 1000);
-		FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == 1000);
+		fake_balloon_target(fake, SIZE);
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
 		KUNIT_EXPECT_EQ(test, fake_balloon_freeze(fake), 0);
-		fake->fail = steps[i];
+		fake->fail = life_failures[i];
 		KUNIT_EXPECT_NE(test, fake_balloon_restore(fake), 0);
 		KUNIT_EXPECT_TRUE(test, fake->failed);
-		/* The host goes on wanting things. */
-		fake_balloon_target(fake, 2000);
+		/* A host that wants another size changes nothing. */
+		fake_balloon_target(fake, 2 * SIZE);
 		fake_balloon_unplug(fake);
 		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
 		KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
@@ -198,8 +213,10 @@ static void life_restore_fails(struct kunit *test)
 }
 
 /*
- * Runs @step again and again, with its first allocation failing, then its second
- * and so on, until it has no more of them. Has @after look at each outcome.
+ * Runs @step many times. The first time its first allocation fails, the next time its second one,
+ * and so on, until @step has less allocations. Calls @after each time.
+ *
+ * The kernel counts the allocations of this thread alone.
  */
 static void fail_each_allocation(struct kunit *test, int (*step)(struct fake_balloon *fake),
 				 void (*after)(struct kunit *test, bool failed))
@@ -209,7 +226,7 @@ static void fail_each_allocation(struct kunit *test, int (*step)(struct fake_bal
 	bool injected;
 	int err;
 
-	for (n = 1; n < 1000; n++) {
+	for (n = 1; n < MAX_ALLOCATIONS; n++) {
 		current->fail_nth = n;
 		err = step(fake);
 		injected = !current->fail_nth;
@@ -221,8 +238,8 @@ static void fail_each_allocation(struct kunit *test, int (*step)(struct fake_bal
 	}
 	KUNIT_EXPECT_EQ(test, err, 0);
 	KUNIT_EXPECT_FALSE(test, injected);
-	kunit_info(test, "%u allocations failed, %u of them mattered\n", n - 1, failures);
-	/* Those of the balloon, its batches and its queues alone. */
+	kunit_info(test, "%u allocations failed, and with %u of them the step\n", n - 1, failures);
+	/* As many as the balloon, its batches and its queues have; otherwise nothing was tested. */
 	KUNIT_EXPECT_GT(test, failures, 8U);
 }
 
@@ -248,12 +265,13 @@ static void life_unplug(struct kunit *test, bool failed)
 	fake_balloon_unplug(fake);
 }
 
-/* I6 D8: no memory for a part of it, whichever part that is. */
+/* I6: probe fails, whichever of its allocations does. */
 static void life_probe_without_memory(struct kunit *test)
 {
 	fail_each_allocation(test, life_plug, life_unplug);
 }
 
+/* In this thread, where the allocations are to fail; fake_balloon_restore() has another. */
 static int life_restore(struct fake_balloon *fake)
 {
 	return virtio_device_restore(&fake->vdev);
@@ -267,19 +285,19 @@ static void life_frozen_again(struct kunit *test, bool failed)
 		fake_balloon_unplug(fake);
 		KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	} else {
-		FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == 1000);
+		FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
 	}
 	KUNIT_ASSERT_EQ(test, fake_balloon_freeze(fake), 0);
 }
 
-/* D8: the same when it wakes up. */
+/* I6: restore fails, whichever of its allocations does. */
 static void life_restore_without_memory(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 	unsigned long total = totalram_pages();
 
 	fake->features &= ~FAKE_F(DEFLATE_ON_OOM);
-	fake_balloon_target(fake, 1000);
+	fake_balloon_target(fake, SIZE);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	KUNIT_ASSERT_EQ(test, fake_balloon_freeze(fake), 0);
 	fail_each_allocation(test, life_restore, life_frozen_again);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pack.c: what a report looks like on the wire, and a page number.
+ * pack.c: the bytes of the statistics, and of page numbers. Tables, without a device.
  *
- * Every expectation is a literal: nothing is computed from the header or the
- * code under test. KUNIT_EXPECT_*() wants both sides of one type on 5.10, and
- * 5.10 has no KUNIT_CASE_PARAM(), hence the casts and the loops.
+ * What is expected is written down as literals: none of it is computed from the header or from the
+ * code under test. On 5.10 both sides of KUNIT_EXPECT_*() have to be of one type, hence the casts;
+ * and there is no KUNIT_CASE_PARAM(), hence the loops.
  */
 #include <kunit/test.h>
 #include <linux/kernel.h>
@@ -21,9 +21,9 @@
 enum unit { EVENTS, BYTES };
 
 /*
- * One row a tag, in tag order. With pages of 4 KiB, @in in the sample is @out
- * on the wire, and the entry is @le in memory for a little-endian device, @be
- * for a big-endian one. All sixteen digits matter: nothing is cut to 32 bits.
+ * One row for each tag, in the order of the tags. With pages of 4 KiB, a value of @in in the sample
+ * is sent as @out. The bytes of the entry are @le for a little-endian device, @be for a big-endian
+ * one. All values need more than 32 bits, so that one which is cut short shows.
  */
 static const struct {
 	unsigned int constant;
@@ -111,7 +111,7 @@ static void fill(struct balloon_sample *sample)
 		sample->value[tag] = tags[tag].in;
 }
 
-/* What is to be in memory: the rows of @mask, one after the other. */
+/* Writes the expected bytes: the rows of the tags in @mask. Returns how many bytes. */
 static size_t expect(u8 *out, u32 mask, bool little_endian)
 {
 	size_t size = 0;
@@ -133,7 +133,7 @@ static size_t pack(const struct balloon_sample *sample, u32 mask,
 			    (struct virtio_balloon_stat *)out);
 }
 
-/* The value of the entry that @sample's @tag alone makes, read byte by byte. */
+/* Packs @tag alone, and returns the value of the entry, read byte by byte. */
 static u64 pack_one(const struct balloon_sample *sample, unsigned int tag,
 		    unsigned int page_shift)
 {
@@ -161,7 +161,7 @@ static void tag_numbers(struct kunit *test)
 	}
 }
 
-/* Alone in its report, each tag has its number and its value in its unit. */
+/* Each tag alone: the entry has its number, and its value in the right unit. */
 static void tag_units(struct kunit *test)
 {
 	struct balloon_sample sample;
@@ -181,7 +181,7 @@ static void tag_units(struct kunit *test)
 	}
 }
 
-/* In a full report, each tag has its position: ten times its number. */
+/* All tags together: the entry of each begins at ten times its number. */
 static void tag_positions(struct kunit *test)
 {
 	struct balloon_sample sample;
@@ -209,6 +209,7 @@ static void little_endian_bytes(struct kunit *test)
 				    ENTRY, out + i * ENTRY, ENTRY, tags[i].le);
 }
 
+/* S9. */
 static void big_endian_bytes(struct kunit *test)
 {
 	struct balloon_sample sample;
@@ -294,7 +295,7 @@ static void events_stay_as_they_are(struct kunit *test)
 	}
 }
 
-/* Tags as they are to stand in the report, -1 behind the last. */
+/* The order of the tags in memory, with -1 after the last. */
 static const struct {
 	const char *name;
 	u32 mask;
@@ -336,7 +337,7 @@ static void subsets_in_ascending_order(struct kunit *test)
 	}
 }
 
-/* All 65536 sets of sources, in both byte orders. */
+/* All 65536 sets of tags, in both byte orders. */
 static void every_subset(struct kunit *test)
 {
 	struct balloon_sample sample;
@@ -359,14 +360,14 @@ static void every_subset(struct kunit *test)
 	}
 }
 
-/* Other values, and the same values again: the tags stay, and so does the size. */
+/* S7: whatever the values are, the tags and the size stay the same. */
 static void same_tags_every_time(struct kunit *test)
 {
 	unsigned int i, j, round;
 
 	for (i = 0; i < ARRAY_SIZE(subsets); i++) {
 		for (round = 0; round < 4; round++) {
-			/* 0 and 1 are values like any other */
+			/* 0 and 1 are no reason to leave a tag out. */
 			static const u64 values[] = { 0, 1, 0x123456789, 0xffffffffffffffff };
 			struct balloon_sample sample;
 			u8 out[NR * ENTRY] = {};
@@ -385,7 +386,7 @@ static void same_tags_every_time(struct kunit *test)
 	}
 }
 
-/* Not a byte is written before the report nor behind it, whatever the set. */
+/* No byte is written before the statistics or after them, for each set of tags. */
 static void nothing_outside(struct kunit *test)
 {
 	const size_t guard = 32;
@@ -402,16 +403,16 @@ static void nothing_outside(struct kunit *test)
 			memset(area, 0x5a, sizeof(area));
 			pack(&sample, mask, 12, order, area + guard);
 			KUNIT_ASSERT_PTR_EQ_MSG(test, memchr_inv(area, 0x5a, guard), (void *)NULL,
-						"mask %04x: written before the report", mask);
+						"mask %04x: written before the statistics", mask);
 			KUNIT_ASSERT_PTR_EQ_MSG(test, memchr_inv(area + end, 0x5a,
 								 sizeof(area) - end),
 						(void *)NULL,
-						"mask %04x: written behind the report", mask);
+						"mask %04x: written after the statistics", mask);
 		}
 	}
 }
 
-/* What the kernel did not sample is garbage, and goes nowhere. */
+/* Values that the kernel has not sampled are garbage, and are not sent. */
 static void unsampled_stays_inside(struct kunit *test)
 {
 	static const u8 garbage[] = { 0xa5, 0x00, 0xff };
@@ -476,7 +477,7 @@ static void limit_by_max_stat_tag(struct kunit *test)
 				    limits[i].sent, "limit %s", limits[i].name);
 }
 
-/* With 9 an old host gets the old report: 100 bytes, tags 0 to 9. */
+/* With a limit of 9, an old host gets what it knows: 100 bytes, tags 0 to 9. */
 static void limit_9_is_the_old_report(struct kunit *test)
 {
 	struct balloon_sample sample;
@@ -514,6 +515,7 @@ static void entry_layout(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (int)sizeof_field(struct virtio_balloon_stat, val), 8);
 }
 
+/* C1. */
 static void config_layout(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, (int)offsetof(struct virtio_balloon_config, num_pages), 0);
@@ -539,7 +541,7 @@ static void numbers_of_the_contract(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (int)VIRTIO_BALLOON_CMD_ID_DONE, 1);
 }
 
-/* O10: the last page that has numbers, and the first that has none. */
+/* O10: the last page that has a number of 32 bits, and the first that has none. */
 static void page_numbers_end(struct kunit *test)
 {
 	static const struct {
@@ -558,7 +560,7 @@ static void page_numbers_end(struct kunit *test)
 								 pages[i].page_shift));
 		KUNIT_EXPECT_FALSE(test, balloon_pack_addressable(pages[i].last + 1,
 								  pages[i].page_shift));
-		/* Cut to 32 bits, these would be another's numbers. */
+		/* Cut to 32 bits, these would be the numbers of other pages. */
 		KUNIT_EXPECT_FALSE(test, balloon_pack_addressable(0x100000000,
 								  pages[i].page_shift));
 		KUNIT_EXPECT_FALSE(test, balloon_pack_addressable(0x7ffffffffffff,
@@ -566,7 +568,7 @@ static void page_numbers_end(struct kunit *test)
 	}
 }
 
-/* C2 O10: a page of the guest has a number for each 4 KiB, in the device's order. */
+/* C2 O10: a page of the guest has a number for each 4 KiB, in the device's byte order. */
 static void page_numbers(struct kunit *test)
 {
 	static const u8 le[] = { 0xfc, 0xcd, 0xab, 0xf8, 0xfd, 0xcd, 0xab, 0xf8,

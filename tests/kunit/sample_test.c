@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How long a sample takes, and whether a point in time has passed: tables, without a device.
+ * How long reading the kernel's counters may take, and whether a point in time has passed. Without
+ * a device.
  */
-/* So that a guest of two CPUs looks at the clock. */
+/* The clock is read after each CPU. By default it is never read in a guest of two CPUs. */
 #define BALLOON_SAMPLE_LOOK	1
 #include "../../src/sample.c"
 
@@ -11,7 +12,7 @@
 #include "suites.h"
 #include "time.h"
 
-/* A sample that takes too long for an interrupt is given up. */
+/* Reading that takes too long for an interrupt is given up. */
 static void sample_in_time(struct kunit *test)
 {
 	struct balloon_sample sample;
@@ -21,7 +22,7 @@ static void sample_in_time(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, balloon_sample_try(&sample, 0));
 }
 
-/* One that has all the time does not look at the clock. */
+/* Reading without a time limit always succeeds. */
 static void sample_untimed(struct kunit *test)
 {
 	struct balloon_sample sample;
@@ -32,7 +33,10 @@ static void sample_untimed(struct kunit *test)
 
 #define HALF	(1UL << (BITS_PER_LONG - 1))
 
-/* What has passed stays so when jiffies have come halfway round, as they do on 32 bits. */
+/*
+ * A point in time that has passed stays in the past, also when jiffies are half of their range
+ * later: on 32 bits that is some weeks later.
+ */
 static void time_passes(struct kunit *test)
 {
 	static const struct {
@@ -45,7 +49,7 @@ static void time_passes(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		KUNIT_EXPECT_EQ(test, balloon_time_left(1000, 100, cases[i].now), cases[i].left);
-	/* Set just before they come round. */
+	/* The time ends after jiffies have wrapped to 0. */
 	KUNIT_EXPECT_EQ(test, balloon_time_left(50, 100, ULONG_MAX - 9), 60UL);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Inflate and deflate, as the host sees it: who owns a page, and since when. The
- * fake device itself looks that no page is used while it is the host's.
+ * Inflating and deflating: who owns a page, and from when on. In each case the fake device checks
+ * besides that no page is used while it is the host's.
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
@@ -9,42 +9,53 @@
 
 #include "fake.h"
 #include "file.h"
-#include "log.h"
+#include "kernel_log.h"
 #include "suites.h"
 
-#define SIZE	3000	/* pages of 4 KiB */
+/* Sizes of the balloon in pages of 4 KiB: some buffers full, many of them, a part of one. */
+#define SIZE	3000
+#define LARGE	(8 * SIZE)
+#define FEW	100U
+
+/* What the driver gives back at an OOM: this share of the balloon. */
+#define OOM_SHARE	16U
+
+/* Page numbers in the first buffer at an OOM, so that the host is done with it soon. */
+#define OOM_FIRST	32U
+
+/* A floor in MiB above all that the guest has: the balloon does not grow. */
+#define FLOOR_ABOVE_ALL	"1000000"
+#define FLOOR_NONE	"0"
 
 static int size_init(struct kunit *test)
 {
 	int err = fake_balloon_init(test, FAKE_MODERN | FAKE_F(MUST_TELL_HOST));
 
-	/* The exit undoes what there is, in any case. */
+	/* The exit of the suite runs also after an error. */
 	if (err || fake_balloon_plug(test->priv) || !fake_balloon_bound(test->priv))
 		return err ?: -ENODEV;
 	return 0;
 }
 
-static bool reached(struct fake_balloon *fake, u32 pfns)
-{
-	return fake_balloon_actual(fake) == pfns && fake->nr_owned == pfns;
-}
-
-/* O1 O5 C2: the size is what was asked for, to the page, and the guest's total follows. */
+/* O1 O9: the balloon has exactly the size that the host wants, and the guest's total follows. */
 static void size_follows_target(struct kunit *test)
 {
-	static const u32 targets[] = { SIZE, SIZE + 1, 1, 2, 0, 256, 257, 255, 4096, 0 };
+	static const u32 targets[] = {
+		SIZE, SIZE + 1, 1, 2, 0, FAKE_BATCH, FAKE_BATCH + 1, FAKE_BATCH - 1,
+		16 * FAKE_BATCH, 0
+	};
 	struct fake_balloon *fake = test->priv;
 	unsigned long total = totalram_pages();
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(targets); i++) {
 		fake_balloon_target(fake, targets[i]);
-		FAKE_EXPECT_SOON(test, fake, reached(fake, targets[i]));
+		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, targets[i]));
 		KUNIT_EXPECT_EQ(test, totalram_pages(), total - targets[i]);
 	}
 }
 
-/* Plugs it in again, with DEFLATE_ON_OOM, and has it take @pfns. */
+/* Puts the device on the bus anew, with DEFLATE_ON_OOM, and has the balloon reach @pfns. */
 static void size_plug_oom(struct kunit *test, u32 pfns)
 {
 	struct fake_balloon *fake = test->priv;
@@ -53,10 +64,10 @@ static void size_plug_oom(struct kunit *test, u32 pfns)
 	fake->features |= FAKE_F(DEFLATE_ON_OOM);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	fake_balloon_target(fake, pfns);
-	FAKE_ASSERT_SOON(test, fake, reached(fake, pfns));
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, pfns));
 }
 
-/* With DEFLATE_ON_OOM what is in the balloon still counts as the guest's. */
+/* With DEFLATE_ON_OOM the pages in the balloon still count as the guest's. */
 static void size_oom_total(struct kunit *test)
 {
 	unsigned long total = totalram_pages();
@@ -66,68 +77,66 @@ static void size_oom_total(struct kunit *test)
 }
 
 /*
- * D4 O6: a guest that is out of memory has no time for a host that is slow to acknowledge. But
- * it gets the pages once that has, without anybody asking, and keeps them for a while.
+ * O6: a guest that is out of memory does not wait for a host that is slow to acknowledge. It gets
+ * the pages when the host has acknowledged them.
  */
 static void size_oom_slow_host(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	size_plug_oom(test, SIZE);
-	fake_balloon_hold(fake, FAKE_DEFLATE, true);
-	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), 0UL);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
-	KUNIT_EXPECT_EQ(test, buffer->len, 1024U);
-	/* Notices if they have been freed: that poisons them. */
-	fake_balloon_answer(fake, FAKE_DEFLATE, buffer, 0);
-	fake_balloon_hold(fake, FAKE_DEFLATE, false);
-	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE - 256));
-	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE));
+	fake_balloon_watch_actual(fake);
+	fake_balloon_hold(fake, FAKE_DEFLATE);
+	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), 0U);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE));
+	KUNIT_EXPECT_EQ(test, fake_balloon_popped_pages(fake), FAKE_BATCH);
+	/* mm poisons a page that is freed: if the driver has freed one, the fake notices here. */
+	fake_balloon_answer(fake);
+	fake_balloon_serve(fake, FAKE_DEFLATE);
+	/* The balloon grows again some seconds later, hence the least size that it had. */
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_least_actual(fake) <= SIZE - FAKE_BATCH);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
 }
 
 /*
- * O5: a host that does not insist on it is not waited for, as far as buffers go: the first, a
- * small one, and the next.
+ * O5: without MUST_TELL_HOST the guest does not wait until the host has read the buffers: neither
+ * the first, which is a small one, nor the second.
  */
 static void size_oom_untold(struct kunit *test)
 {
+	static const unsigned int pages[] = { OOM_FIRST, FAKE_BATCH };
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
-	static const u32 lengths[] = { 128, 1024 };
 	unsigned int i;
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	fake->features &= ~FAKE_F(MUST_TELL_HOST);
-	fake->hasty = true;
-	size_plug_oom(test, 8 * SIZE);
-	fake_balloon_hold(fake, FAKE_DEFLATE, true);
-	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), (128 + 1024) / sizeof(__le32));
-	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
-		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
-		KUNIT_EXPECT_EQ(test, buffer->len, lengths[i]);
-		fake_balloon_answer(fake, FAKE_DEFLATE, buffer, 0);
+	fake->early_use = true;
+	size_plug_oom(test, LARGE);
+	fake_balloon_hold(fake, FAKE_DEFLATE);
+	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), OOM_FIRST + FAKE_BATCH);
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE));
+		KUNIT_EXPECT_EQ(test, fake_balloon_popped_pages(fake), pages[i]);
+		fake_balloon_answer(fake);
 	}
-	fake_balloon_hold(fake, FAKE_DEFLATE, false);
-	FAKE_EXPECT_SOON(test, fake, reached(fake, 8 * SIZE));
+	fake_balloon_serve(fake, FAKE_DEFLATE);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, LARGE));
 }
 
-/* D4: a host that is quick enough spares the guest the OOM killer, a share at a time. */
+/* With a host that acknowledges at once, the driver gives back its share at each OOM. */
 static void size_oom(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 
-	size_plug_oom(test, 8 * SIZE);
-	fake->least_actual = U32_MAX;
-	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), 8UL * SIZE / 16);
-	/* Others may have run out of memory as well, and by now it may be growing again. */
+	size_plug_oom(test, LARGE);
+	fake_balloon_watch_actual(fake);
+	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), LARGE / OOM_SHARE);
+	/* The least size also for that reason. It is less still if there was a second OOM. */
 	FAKE_EXPECT_SOON(test, fake,
-			 READ_ONCE(fake->least_actual) <= 8 * SIZE - 8 * SIZE / 16);
-	FAKE_EXPECT_SOON(test, fake, reached(fake, 8 * SIZE));
+			 fake_balloon_least_actual(fake) <= LARGE - LARGE / OOM_SHARE);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, LARGE));
 }
 
-/* O2: however often the host changes its mind. */
+/* O1: the balloon follows a target that changes all the time. */
 static void size_churn(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -136,142 +145,140 @@ static void size_churn(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < 200; i++) {
-		/* Some number or other, the same in each run. */
+		/* Pseudo-random numbers, so that each run has the same targets. */
 		target = target * 1103515245 + 12345;
 		fake_balloon_target(fake, target >> 20);
 		if (i % 4 == 0)
 			usleep_range(1000, 2000);
 	}
 	fake_balloon_target(fake, SIZE);
-	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE));
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
 }
 
-/* O7: what is offered counts only once the host has it, however long that takes. */
+/*
+ * O7: pages count as given only when the host has acknowledged them, also where that takes longer
+ * than the driver waits before it looks at the device.
+ */
 static void size_inflate_waits(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	fake_balloon_hold(fake, FAKE_INFLATE, true);
-	fake_balloon_target(fake, 100);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
-	KUNIT_EXPECT_EQ(test, buffer->len, 400U);
-	/* Past the time at which the driver looks whether anybody is there. */
-	msleep(2500);
+	fake_balloon_hold(fake, FAKE_INFLATE);
+	fake_balloon_target(fake, FEW);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE));
+	KUNIT_EXPECT_EQ(test, fake_balloon_popped_pages(fake), FEW);
+	fake_balloon_outlast_poll();
 	KUNIT_EXPECT_TRUE(test, fake_balloon_wants_irq(fake, FAKE_INFLATE));
 	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), 0);
 	KUNIT_EXPECT_TRUE(test, fake_balloon_bound(fake));
+	/* The one reset is that of probe. */
 	KUNIT_EXPECT_EQ(test, fake->resets, 1U);
-	fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
-	FAKE_EXPECT_SOON(test, fake, reached(fake, 100));
-	fake_balloon_hold(fake, FAKE_INFLATE, false);
+	fake_balloon_answer(fake);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, FEW));
+	fake_balloon_serve(fake, FAKE_INFLATE);
 }
 
 /*
- * While the host works on one buffer the guest fills the next, and offers it when that is back:
- * a host that finds one after the other has no time for anybody else.
+ * While the host works on one buffer the driver fills the next. It offers that only when the first
+ * is back, since QEMU does nothing else as long as it finds buffers on the queue.
  */
 static void size_overlap(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
 	unsigned long total = totalram_pages();
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	fake_balloon_hold(fake, FAKE_INFLATE, true);
+	fake_balloon_hold(fake, FAKE_INFLATE);
 	fake_balloon_target(fake, SIZE);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
-	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total - 512);
-	/* Past the time at which the driver looks whether anybody is there. */
-	msleep(2500);
-	KUNIT_EXPECT_FALSE(test, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total - 512);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE));
+	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total - 2 * FAKE_BATCH);
+	fake_balloon_outlast_poll();
+	KUNIT_EXPECT_FALSE(test, fake_balloon_pop(fake, FAKE_INFLATE));
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total - 2 * FAKE_BATCH);
 	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), 0);
-	fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
-	/* The size is not written in between: that would be a pause. */
+	fake_balloon_answer(fake);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE));
+	/* The driver does not lose time by writing the size after each buffer. */
 	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), 0);
-	fake_balloon_hold(fake, FAKE_INFLATE, false);
-	fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
-	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE));
+	fake_balloon_serve(fake, FAKE_INFLATE);
+	fake_balloon_answer(fake);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
 }
 
-/* A host that is merely slow is waited for, with a word about it in time, and one alone. */
+/* The driver waits for a slow host, and logs that once, after ten seconds. */
 static void size_slow_host(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
-	unsigned int looks;
+	unsigned int status_reads;
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	log_watch("has not answered for 10 s");
-	fake_balloon_hold(fake, FAKE_INFLATE, true);
-	fake_balloon_target(fake, 100);
-	FAKE_EXPECT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
-	looks = fake->looks;
-	FAKE_EXPECT_SOON(test, fake, log_count());
-	/* The driver looks once a second at the device. */
-	KUNIT_EXPECT_LT(test, fake->looks - looks, 15U);
-	/* Longer than from one look at the device to the next. */
-	msleep(2500);
-	KUNIT_EXPECT_EQ(test, log_count(), 1U);
-	log_unwatch();
-	fake_balloon_hold(fake, FAKE_INFLATE, false);
-	fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
-	FAKE_EXPECT_SOON(test, fake, reached(fake, 100));
+	kernel_log_watch("has not answered for 10 s");
+	fake_balloon_hold(fake, FAKE_INFLATE);
+	fake_balloon_target(fake, FEW);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE));
+	status_reads = fake->status_reads;
+	FAKE_EXPECT_SOON(test, fake, kernel_log_count());
+	/* The driver reads the status once a second: ten times, and some for a busy machine. */
+	KUNIT_EXPECT_LT(test, fake->status_reads - status_reads, 15U);
+	/* No second message comes when the driver looks at the device again. */
+	fake_balloon_outlast_poll();
+	KUNIT_EXPECT_EQ(test, kernel_log_count(), 1U);
+	kernel_log_unwatch();
+	fake_balloon_serve(fake, FAKE_INFLATE);
+	fake_balloon_answer(fake);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, FEW));
 }
 
-/* Has the guest give up nothing more, whatever the host wants; or, with 0, all again. */
+/* Sets the driver's parameter min_guest_free. */
 static void size_floor(struct kunit *test, const char *mib)
 {
 	KUNIT_EXPECT_EQ(test, file_write(FILE_FLOOR, mib), 0);
 }
 
 /*
- * D2: a host that wants now this, now that, and always more than the guest gives, hears that
- * it does not get it from a log that says so once.
+ * The host's target changes and is always more than the guest gives. The driver logs once that it
+ * cannot be reached, and not for each target.
  */
 static void size_said_once(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 	unsigned int i;
 
-	log_watch("virtio_balloon virtio");
-	size_floor(test, "1000000");
+	kernel_log_watch("virtio_balloon virtio");
+	size_floor(test, FLOOR_ABOVE_ALL);
 	for (i = 1; i <= 100; i++) {
 		fake_balloon_target(fake, SIZE + i);
 		usleep_range(10000, 12000);
 	}
-	FAKE_EXPECT_SOON(test, fake, log_count());
-	log_unwatch();
-	size_floor(test, "0");
-	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE + 100));
-	KUNIT_EXPECT_EQ(test, log_count(), 1U);
+	FAKE_EXPECT_SOON(test, fake, kernel_log_count());
+	kernel_log_unwatch();
+	size_floor(test, FLOOR_NONE);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE + 100));
+	KUNIT_EXPECT_EQ(test, kernel_log_count(), 1U);
 }
 
-/* D2 D11: all that a host can make the driver say, it says a few times. */
+/* The messages that a host can cause are limited in number. */
 static void size_said_seldom(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 	unsigned int i;
 
-	log_watch("virtio_balloon virtio");
+	kernel_log_watch("virtio_balloon virtio");
 	for (i = 0; i < 50; i++) {
-		/* Out of reach, and within it after all. */
-		size_floor(test, "1000000");
+		/* The target cannot be reached, and then it can: two messages if not limited. */
+		size_floor(test, FLOOR_ABOVE_ALL);
 		fake_balloon_target(fake, 100 * i + 100);
 		usleep_range(10000, 12000);
-		size_floor(test, "0");
-		FAKE_EXPECT_SOON(test, fake, reached(fake, 100 * i + 100));
+		size_floor(test, FLOOR_NONE);
+		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 100 * i + 100));
 	}
-	FAKE_EXPECT_SOON(test, fake, log_count());
-	log_unwatch();
-	KUNIT_EXPECT_LE(test, log_count(), 10U);
+	FAKE_EXPECT_SOON(test, fake, kernel_log_count());
+	kernel_log_unwatch();
+	/* What the driver allows itself in five minutes. */
+	KUNIT_EXPECT_LE(test, kernel_log_count(), 10U);
 }
 
+/* Balloon pages that mm has migrated since the guest was booted. */
 static unsigned long size_migrated(void)
 {
 	unsigned long events[NR_VM_EVENT_ITEMS];
@@ -280,179 +287,174 @@ static unsigned long size_migrated(void)
 	return events[BALLOON_MIGRATE];
 }
 
-/* O5: a page is not moved where the host could not be told that the old one is the guest's. */
+/*
+ * O5: to migrate a page, the driver has to tell the host of the new page and of the old one. While
+ * there is no room for that on the deflate queue, no page is migrated.
+ */
 static void size_move_short_queue(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 	unsigned long moved, owned;
 
 	fake->features &= ~FAKE_F(MUST_TELL_HOST);
-	fake->hasty = true;
+	fake->early_use = true;
 	fake->queues[FAKE_DEFLATE].size = 2;
-	size_plug_oom(test, 8 * SIZE);
-	/* The OOM's two buffers fill the queue. */
-	fake_balloon_hold(fake, FAKE_DEFLATE, true);
-	KUNIT_EXPECT_GT(test, fake_balloon_run_out(fake), 0UL);
+	size_plug_oom(test, LARGE);
+	/* An OOM puts two buffers on the queue, which is full then. */
+	fake_balloon_hold(fake, FAKE_DEFLATE);
+	KUNIT_EXPECT_GT(test, fake_balloon_run_out(fake), 0U);
 	owned = fake->nr_owned;
 	moved = size_migrated();
 	KUNIT_EXPECT_EQ(test, file_write(FILE_COMPACT, "1"), 0);
 	KUNIT_EXPECT_EQ(test, size_migrated(), moved);
 	KUNIT_EXPECT_EQ(test, fake->nr_owned, owned);
-	/* With room on the queue they do move. */
-	fake_balloon_hold(fake, FAKE_DEFLATE, false);
+	/* With room on the queue pages are migrated. */
+	fake_balloon_serve(fake, FAKE_DEFLATE);
 	FAKE_EXPECT_SOON(test, fake, !file_write(FILE_COMPACT, "1") && size_migrated() > moved);
-	FAKE_EXPECT_SOON(test, fake, reached(fake, 8 * SIZE));
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, LARGE));
 }
 
-/* D11: more than any guest has is wanted; the host hears of some of it at a time. */
+/* The host wants more than any guest has. The driver still sends buffer by buffer. */
 static void size_absurd_target(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
 	unsigned int i;
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	fake_balloon_hold(fake, FAKE_INFLATE, true);
+	fake_balloon_hold(fake, FAKE_INFLATE);
 	fake_balloon_target(fake, U32_MAX);
 	for (i = 1; i <= 3; i++) {
-		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
-		KUNIT_EXPECT_EQ(test, buffer->len, 1024U);
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE));
+		KUNIT_EXPECT_EQ(test, fake_balloon_popped_pages(fake), FAKE_BATCH);
 		if (i < 3)
-			fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
+			fake_balloon_answer(fake);
 	}
-	fake_balloon_target(fake, 5);
-	fake_balloon_hold(fake, FAKE_INFLATE, false);
-	fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
-	FAKE_EXPECT_SOON(test, fake, reached(fake, 5));
+	fake_balloon_target(fake, FEW);
+	fake_balloon_serve(fake, FAKE_INFLATE);
+	fake_balloon_answer(fake);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, FEW));
 }
 
-/* O6: a page is used again only when the host has let go of it. */
+/* O5 O6: with MUST_TELL_HOST a page is used again only when the host has acknowledged it. */
 static void size_deflate_waits(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
 	unsigned long total = totalram_pages();
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	fake_balloon_target(fake, SIZE);
-	FAKE_ASSERT_SOON(test, fake, reached(fake, SIZE));
-	fake_balloon_hold(fake, FAKE_DEFLATE, true);
-	fake_balloon_target(fake, SIZE - 100);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
-	KUNIT_EXPECT_EQ(test, buffer->len, 400U);
-	msleep(2500);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
+	fake_balloon_hold(fake, FAKE_DEFLATE);
+	fake_balloon_target(fake, SIZE - FEW);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE));
+	KUNIT_EXPECT_EQ(test, fake_balloon_popped_pages(fake), FEW);
+	fake_balloon_outlast_poll();
 	KUNIT_EXPECT_TRUE(test, fake_balloon_wants_irq(fake, FAKE_DEFLATE));
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
-	/* Notices if they have been freed: that poisons them. */
-	fake_balloon_answer(fake, FAKE_DEFLATE, buffer, 0);
-	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE - 100));
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE + 100);
-	fake_balloon_hold(fake, FAKE_DEFLATE, false);
+	/* mm poisons a page that is freed: if the driver has freed one, the fake notices here. */
+	fake_balloon_answer(fake);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE - FEW));
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE + FEW);
+	fake_balloon_serve(fake, FAKE_DEFLATE);
 }
 
-/* On the way back it frees the last while the host works on the next, and no others. */
+/*
+ * O6: while the host works on one buffer, the driver frees the pages of the one before, and no
+ * others. It offers the next one only when the host is done.
+ */
 static void size_deflate_overlap(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
 	unsigned long total = totalram_pages();
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	fake_balloon_target(fake, SIZE);
-	FAKE_ASSERT_SOON(test, fake, reached(fake, SIZE));
-	fake_balloon_hold(fake, FAKE_DEFLATE, true);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
+	fake_balloon_hold(fake, FAKE_DEFLATE);
 	fake_balloon_target(fake, 0);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
-	msleep(2500);
-	KUNIT_EXPECT_FALSE(test, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE));
+	fake_balloon_outlast_poll();
+	KUNIT_EXPECT_FALSE(test, fake_balloon_pop(fake, FAKE_DEFLATE));
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
-	fake_balloon_answer(fake, FAKE_DEFLATE, buffer, 0);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
-	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total - SIZE + 256);
-	msleep(2500);
-	KUNIT_EXPECT_FALSE(test, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE + 256);
+	fake_balloon_answer(fake);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE));
+	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total - SIZE + FAKE_BATCH);
+	fake_balloon_outlast_poll();
+	KUNIT_EXPECT_FALSE(test, fake_balloon_pop(fake, FAKE_DEFLATE));
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE + FAKE_BATCH);
 	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), SIZE);
-	fake_balloon_hold(fake, FAKE_DEFLATE, false);
-	fake_balloon_answer(fake, FAKE_DEFLATE, buffer, 0);
-	FAKE_EXPECT_SOON(test, fake, reached(fake, 0));
+	fake_balloon_serve(fake, FAKE_DEFLATE);
+	fake_balloon_answer(fake);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 0));
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
 }
 
 /*
- * Whoever walks over all pages, as compaction does, takes a reference to look at one. Once
- * the driver has dropped its own, the page is free at any moment, and its list head mm's.
+ * Compaction and others walk over all pages, and take a reference to a page while they look at it.
+ * The driver has to have taken the page off its list before it drops its own reference: from then
+ * on mm uses the list head of the page.
  */
 static void size_looked_at(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
-	const unsigned int nr = 100;
-	struct page **pages = kunit_kzalloc(test, nr * sizeof(*pages), GFP_KERNEL);
-	const __le32 *pfns;
+	struct page **pages = kunit_kzalloc(test, FEW * sizeof(*pages), GFP_KERNEL);
 	unsigned int i;
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	KUNIT_ASSERT_NOT_NULL(test, pages);
 	fake_balloon_target(fake, SIZE);
-	FAKE_ASSERT_SOON(test, fake, reached(fake, SIZE));
-	fake_balloon_hold(fake, FAKE_DEFLATE, true);
-	fake_balloon_target(fake, SIZE - nr);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE, buffer));
-	KUNIT_ASSERT_EQ(test, buffer->len, nr * sizeof(*pfns));
-	for (pfns = buffer->sg[0].data, i = 0; i < nr; i++) {
-		pages[i] = pfn_to_page(le32_to_cpu(pfns[i]));
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
+	fake_balloon_hold(fake, FAKE_DEFLATE);
+	fake_balloon_target(fake, SIZE - FEW);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE));
+	KUNIT_ASSERT_EQ(test, fake_balloon_popped_pages(fake), FEW);
+	for (i = 0; i < FEW; i++) {
+		pages[i] = fake_balloon_popped_page(fake, i);
 		get_page(pages[i]);
 	}
-	fake_balloon_answer(fake, FAKE_DEFLATE, buffer, 0);
-	for (i = 0; i < nr; i++) {
+	fake_balloon_answer(fake);
+	for (i = 0; i < FEW; i++) {
 		FAKE_EXPECT_SOON(test, fake, page_count(pages[i]) == 1);
 		KUNIT_EXPECT_PTR_NE(test, (void *)pages[i]->lru.next, (void *)LIST_POISON1);
 		put_page(pages[i]);
 	}
-	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE - nr));
-	fake_balloon_hold(fake, FAKE_DEFLATE, false);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE - FEW));
+	fake_balloon_serve(fake, FAKE_DEFLATE);
 }
 
-/* O8: no page goes back whose way to the host has not ended. */
+/* O8: when the target falls, pages that are being inflated are deflated only when that is done. */
 static void size_turns_round(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	fake_balloon_hold(fake, FAKE_INFLATE, true);
+	fake_balloon_hold(fake, FAKE_INFLATE);
 	fake_balloon_target(fake, SIZE);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE));
 	fake_balloon_target(fake, 0);
+	/* Time enough for the driver to put a buffer on the deflate queue. */
 	msleep(300);
 	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_DEFLATE].buffers, 0U);
-	/* The next buffer, which has been filled, is offered now. */
-	fake_balloon_hold(fake, FAKE_INFLATE, false);
-	fake_balloon_answer(fake, FAKE_INFLATE, buffer, 0);
-	FAKE_EXPECT_SOON(test, fake, fake->queues[FAKE_DEFLATE].buffers && reached(fake, 0));
+	/* The driver has filled a second buffer meanwhile, and offers it now. */
+	fake_balloon_serve(fake, FAKE_INFLATE);
+	fake_balloon_answer(fake);
+	FAKE_EXPECT_SOON(test, fake, fake->queues[FAKE_DEFLATE].buffers);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 0));
 }
 
-/* L1: the length that a device claims to have written means nothing. */
+/* L1: the driver ignores the length that a device claims to have written. */
 static void size_used_length(struct kunit *test)
 {
 	static const u32 lengths[] = { 1, 4, 4096, 0x7fffffff, 0xffffffff };
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
 	unsigned int i;
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	fake_balloon_hold(fake, FAKE_INFLATE, true);
+	fake_balloon_hold(fake, FAKE_INFLATE);
 	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
 		fake_balloon_target(fake, 10 * (i + 1));
-		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE, buffer));
-		fake_balloon_answer(fake, FAKE_INFLATE, buffer, lengths[i]);
-		FAKE_EXPECT_SOON(test, fake, reached(fake, 10 * (i + 1)));
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE));
+		fake_balloon_answer_len(fake, lengths[i]);
+		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 10 * (i + 1)));
 	}
-	fake_balloon_hold(fake, FAKE_INFLATE, false);
+	fake_balloon_serve(fake, FAKE_INFLATE);
 }
 
-/* V2: a queue of one entry is enough. */
+/* V2: queues of one descriptor are enough. */
 static void size_short_queues(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -462,30 +464,31 @@ static void size_short_queues(struct kunit *test)
 	fake->queues[FAKE_DEFLATE].size = 1;
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	fake_balloon_target(fake, SIZE);
-	FAKE_EXPECT_SOON(test, fake, reached(fake, SIZE));
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
 	fake_balloon_target(fake, 0);
-	FAKE_EXPECT_SOON(test, fake, reached(fake, 0));
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 0));
 }
 
-/* D9: the host hears of the size although there is nothing to do. */
+/* O9: the device has a size from before the guest was reset. The driver writes the true one. */
 static void size_stale(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 
+	/* Without a driver, and with no page. */
 	fake_balloon_unplug(fake);
 	fake->config.actual = cpu_to_le32(SIZE);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == 0);
 }
 
-/* O9: removal gives every page back, by telling the host of each. */
+/* O5: when the driver is removed it tells the host of each page. */
 static void size_remove(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 	unsigned long total = totalram_pages();
 
 	fake_balloon_target(fake, SIZE);
-	FAKE_ASSERT_SOON(test, fake, reached(fake, SIZE));
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
 	fake_balloon_unplug(fake);
 	KUNIT_EXPECT_EQ(test, fake->lost, 0UL);
 	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), 0U);

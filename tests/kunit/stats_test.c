@@ -1,32 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The statistics queue: one buffer, whose it is, and when.
+ * The statistics queue: it has one buffer, and who owns that when.
  */
 #include <linux/delay.h>
 
 #include "fake.h"
 #include "suites.h"
 
+/* A bit for each of the 16 tags: the test kernel has all statistics. */
+#define ALL_TAGS	0xffff
+
 static int stats_init(struct kunit *test)
 {
 	return fake_balloon_init(test, FAKE_MODERN | FAKE_F(STATS_VQ));
 }
 
-/* S1 I4: the first report comes by itself, once the device runs. */
+/* S2 I4: the driver offers the first statistics unasked, once the device runs. */
 static void stats_first(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-	FAKE_EXPECT_SOON(test, fake, fake->stats_tags == 0xffff);
+	FAKE_EXPECT_SOON(test, fake, fake->stats_tags == ALL_TAGS);
 	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_STATS].buffers, 1U);
 	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_STATS].kicks, 1U);
-	/* And no other, unless it is asked for. */
+	/* Time enough for another buffer, which may not come unasked. */
 	msleep(100);
 	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_STATS].buffers, 1U);
 }
 
-/* S2 S7: one answer a request, with the same tags in each. */
+/* S1 S3 S7: each request gets one buffer, with the same tags as before. */
 static void stats_requests(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -37,7 +40,7 @@ static void stats_requests(struct kunit *test)
 	for (i = 1; i <= 100; i++) {
 		fake->stats_tags = 0;
 		fake_balloon_ask(fake);
-		FAKE_ASSERT_SOON(test, fake, fake->stats_tags == 0xffff);
+		FAKE_ASSERT_SOON(test, fake, fake->stats_tags == ALL_TAGS);
 		KUNIT_ASSERT_EQ(test, fake->queues[FAKE_STATS].buffers, i + 1);
 	}
 	KUNIT_EXPECT_GT(test, fake->stats[VIRTIO_BALLOON_S_MEMTOT], 0ULL);
@@ -45,39 +48,34 @@ static void stats_requests(struct kunit *test)
 			fake->stats[VIRTIO_BALLOON_S_MEMFREE]);
 }
 
-/* S8: the buffer is the host's until it comes back, whatever interrupts say. */
+/* S1 S8: until the device returns the buffer, no interrupt has the driver write to it. */
 static void stats_spurious(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct fake_buffer *buffer = kunit_kzalloc(test, sizeof(*buffer), GFP_KERNEL);
-	u8 *before;
+	const u8 mark = 0xa5;
 	unsigned int i;
 
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	fake->queues[FAKE_STATS].hold = true;
+	fake_balloon_hold(fake, FAKE_STATS);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_STATS, buffer));
-	before = kunit_kzalloc(test, buffer->len, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, before);
-	/* No report is all of this: any writing shows. */
-	memset(buffer->sg[0].data, 0xa5, buffer->len);
-	memset(before, 0xa5, buffer->len);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_STATS));
+	/* No statistics consist of this byte alone, so it shows if the driver writes. */
+	memset(fake->popped.sg[0].data, mark, fake->popped.len);
 	for (i = 0; i < 10; i++) {
 		fake_balloon_queue_irq(fake, FAKE_STATS);
 		irq_work_sync(&fake->irq);
 		usleep_range(5000, 10000);
 	}
-	KUNIT_EXPECT_EQ(test, memcmp(buffer->sg[0].data, before, buffer->len), 0);
-	KUNIT_EXPECT_FALSE(test, fake_balloon_pop(fake, FAKE_STATS, buffer));
+	KUNIT_EXPECT_NULL(test, memchr_inv(fake->popped.sg[0].data, mark, fake->popped.len));
+	KUNIT_EXPECT_FALSE(test, fake_balloon_pop(fake, FAKE_STATS));
 
-	fake_balloon_push(fake, FAKE_STATS, buffer->head, 0);
+	fake_balloon_push(fake, FAKE_STATS, fake->popped.head, 0);
 	fake_balloon_queue_irq(fake, FAKE_STATS);
-	FAKE_EXPECT_SOON(test, fake, fake_balloon_pop(fake, FAKE_STATS, buffer));
-	fake_balloon_accept(fake, FAKE_STATS, buffer);
-	KUNIT_EXPECT_EQ(test, fake->stats_tags, 0xffffU);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_pop(fake, FAKE_STATS));
+	fake_balloon_accept(fake);
+	KUNIT_EXPECT_EQ(test, fake->stats_tags, (u32)ALL_TAGS);
 }
 
-/* A request that comes in while the driver goes is not answered, and hurts nobody. */
+/* A request that comes while the driver is removed may stay without an answer. */
 static void stats_remove(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -92,19 +90,19 @@ static void stats_remove(struct kunit *test)
 	}
 }
 
-/* Returned twice: the kernel takes the queue for broken, and nothing else happens. */
+/* The device returns the buffer twice: the kernel marks the queue broken. */
 static void stats_twice(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	FAKE_ASSERT_SOON(test, fake, fake->stats_tags);
-	fake->queues[FAKE_STATS].hold = true;
+	fake_balloon_hold(fake, FAKE_STATS);
 	fake_balloon_push(fake, FAKE_STATS, fake->stats_head, 0);
 	fake_balloon_push(fake, FAKE_STATS, fake->stats_head, 0);
 	fake_balloon_queue_irq(fake, FAKE_STATS);
 	irq_work_sync(&fake->irq);
-	/* Whether it is now taken for dead or not: it can be removed. */
+	/* The driver may find the device dead now. It is removed at work, at the exit. */
 	fake_balloon_target(fake, 100);
 	msleep(100);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The one place that registers suites: on 5.10 a module may do it once only.
+ * Registers the suites, all in one place: on 5.10 a module can do that only once.
  */
 #include <linux/module.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Every suite; suites.c registers them.
+ * The suites, a line each: suites.c registers them, and tests/kunit/run counts these lines.
  */
 #ifndef BALLOON_TEST_SUITES_H
 #define BALLOON_TEST_SUITES_H
@@ -16,7 +16,7 @@ extern struct kunit_suite balloon_free_suite;
 extern struct kunit_suite balloon_dead_suite;
 extern struct kunit_suite balloon_end_suite;
 
-/* The one case with a device that is to run; empty for all. */
+/* Of the cases that have a device, the name of the one to run; empty for all. */
 extern const char suites_only[];
 
 #endif /* BALLOON_TEST_SUITES_H */
