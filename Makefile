@@ -2,19 +2,20 @@
 # What a person types. The kernel's build reads Kbuild.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
-# Not the first python3 on the PATH: Debian's own has Debian's pytest.
+# Debian's python3 has Debian's pytest. The first python3 on the PATH may be another one.
 PYTHON ?= /usr/bin/python3
-PYTEST = $(PYTHON) -m pytest -p no:cacheprovider
-# All files of ours are run by their interpreter, never by their mode bits: those may
-# be lost, and of no use where the file system is mounted noexec.
-DEPS = sh tests/lab/deps
-# More words for pytest, such as DRIVER=stock or ARGS='-k suspend'.
+PYTEST = $(PYTHON) -m pytest
+# All scripts of ours are run by their interpreters. Their mode bits may be lost, and do
+# not count where the file system is mounted noexec.
+DEPS = sh tests/lab/install-packages
+# Which driver the guests have: ours or stock.
 DRIVER ?= ours
+# More arguments for the program that a target runs, such as ARGS='-k suspend' for pytest.
 ARGS ?=
 # Of check-kernels and check-debug, all by default.
 PARTS ?=
 
-.PHONY: modules help demo check check-build check-kunit check-tools check-guest check-install check-kernels check-faults \
+.PHONY: modules help demo shell check check-build check-kunit check-tools check-guest check-install check-kernels check-faults \
 	check-debug soak bench tools install-tools trees deb lint install uninstall activate status clean
 
 # Kbuild takes such a path for several, or hands it to a shell or to make again.
@@ -38,10 +39,13 @@ modules:
 help:
 	@echo 'make              build virtio_balloon.ko for the running kernel, or for KDIR='
 	@echo 'make demo         show in a QEMU guest what the host learns from it'
+	@echo 'make shell        a shell in a QEMU guest that has the driver loaded; DRIVER=stock;'
+	@echo '                  ARGS= for QEMU; "poweroff" or Ctrl-A X ends it'
 	@echo 'make check        all tests: KUnit, and guests in QEMU'
 	@echo 'make check-build  that the module builds in any language, from any directory, and that'
 	@echo '                  the tools leave a guest its driver'
-	@echo 'make check-kunit  the KUnit suites alone'
+	@echo 'make check-kunit  the KUnit suites alone; ARGS= for tests/kunit/run,'
+	@echo '                  such as ARGS="--only size_oom" for a single case'
 	@echo 'make check-guest  the guest tests alone; DRIVER=stock for the stock driver,'
 	@echo '                  ARGS= for pytest, such as ARGS="-k suspend"'
 	@echo 'make check-tools  the tests of balloonstat, but for those in guests; as root'
@@ -72,7 +76,11 @@ help:
 
 demo: tools
 	$(DEPS) build lab
-	$(PYTHON) tests/demo.py
+	$(PYTHON) tests/demo
+
+shell:
+	$(DEPS) build lab
+	$(PYTHON) tests/shell --driver=$(DRIVER) --module=$$(sh tests/lab/build-module) $(ARGS)
 
 check: check-build check-kunit check-tools check-guest
 
@@ -82,11 +90,11 @@ check-build:
 
 check-kunit:
 	$(DEPS) build lab kernel
-	$(PYTHON) tests/kunit/run
+	$(PYTHON) tests/kunit/run $(ARGS)
 
 check-guest: tools
 	$(DEPS) build lab
-	$(PYTEST) -n 2 --dist loadfile tests/qemu --driver=$(DRIVER) --module=$$(sh tests/lab/module) $(ARGS)
+	$(PYTEST) -n 2 --dist loadfile tests/qemu --driver=$(DRIVER) --module=$$(sh tests/lab/build-module) $(ARGS)
 
 tools:
 	$(DEPS) tools
@@ -104,15 +112,15 @@ check-tools: tools
 # The systems of the matrix, two at a time.
 trees:
 	$(DEPS) distro
-	awk '!/^#/ && NF { print $$1 }' tests/distro/matrix | xargs -P2 -n1 sh tests/distro/tree >/dev/null
+	awk '!/^#/ && NF { print $$1 }' tests/distro/matrix | xargs -P2 -n1 sh tests/distro/make-system >/dev/null
 
 check-install: trees
 	$(DEPS) build lab
-	$(PYTEST) -n 2 --dist loadgroup tests/distro -m core
+	$(PYTEST) -n 2 --dist loadgroup tests/distro -m core $(ARGS)
 
 check-kernels: trees deb
 	$(DEPS) build lab
-	$(PYTHON) tests/distro/check $(PARTS)
+	$(PYTHON) tests/distro/check-kernels $(PARTS)
 
 check-faults:
 	$(DEPS) build lab kernel
@@ -120,19 +128,19 @@ check-faults:
 
 check-debug:
 	$(DEPS) build lab kernel distro
-	$(PYTHON) tests/debug $(PARTS)
+	$(PYTHON) tests/check-debug $(PARTS)
 
 SECONDS ?= 600
 soak:
 	$(DEPS) build lab
-	$(PYTHON) tests/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	$(PYTHON) tests/soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # Of the matrix; 6.1 and 7.3 by default.
 KVER ?=
 bench: tools
 	$(DEPS) build lab distro
-	$(PYTHON) tests/balloonstat/cost
-	$(PYTHON) tests/bench/run $(KVER) $(ARGS)
+	$(PYTHON) tests/balloonstat/measure-cost
+	$(PYTHON) tests/bench/compare-drivers $(KVER) $(ARGS)
 
 deb:
 	$(DEPS) deb

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #
-# For the scripts beside it. Sets top, package and version.
+# For the scripts beside it, and for those of tests/. Who sources it has set top, the
+# directory of the sources. Sets package, version and tree.
 
 die()
 {
@@ -37,7 +38,6 @@ not_packaged()
 	esac
 }
 
-top=$(readlink -f "$(dirname "$0")/..")
 package=$(conf PACKAGE_NAME)
 version=$(conf PACKAGE_VERSION)
 # shellcheck disable=SC2034 # for the others

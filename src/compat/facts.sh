@@ -13,7 +13,7 @@ out=$1
 checks=$2
 shift 2
 
-range="the kernels from 5.10 to 7.3"
+range="the kernels from $(sed -n 's/^BALLOON_KERNELS="\(.*\)"$/\1/p' "$(dirname "$0")/../../dkms.conf")"
 
 die()
 {

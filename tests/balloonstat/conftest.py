@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""balloonstat, and servers for it to ask."""
+"""Runs balloonstat, and has servers that it can ask."""
 
 import dataclasses
 import json
-import os
 import pathlib
 import signal
 import subprocess
@@ -13,17 +12,15 @@ import time
 
 import pytest
 
+from common.project import BALLOONSTAT
 from fakeqmp import Servers
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = pathlib.Path(os.environ.get('BALLOONSTAT',
-                                      TOP / 'tools/balloonstat/build/balloonstat'))
 TIMEOUT = 60
 
 
 def pytest_sessionstart(session):
-    if not PROGRAM.exists():
-        pytest.exit(f'no {PROGRAM}: run make tools', 1)
+    if not BALLOONSTAT.exists():
+        pytest.exit(f'no {BALLOONSTAT}: run make tools', 1)
 
 
 @dataclasses.dataclass
@@ -42,7 +39,7 @@ class Ran:
         return [json.loads(line) for line in self.lines]
 
     def guest(self, name):
-        """The last object of this guest."""
+        """The last object about this guest."""
         return [o for o in self.objects if o['guest'] == name][-1]
 
 
@@ -51,9 +48,9 @@ def run():
     """Run balloonstat to its end."""
     def call(*args, timeout=TIMEOUT, **kwargs):
         began = time.monotonic()
-        ran = subprocess.run([PROGRAM, *map(str, args)], stdin=subprocess.DEVNULL,
+        ran = subprocess.run([BALLOONSTAT, *map(str, args)], stdin=subprocess.DEVNULL,
                              capture_output=True, timeout=timeout, **kwargs)
-        # A sanitizer, or a crash: never.
+        # It has crashed, or a sanitizer has ended it.
         assert ran.returncode not in (-signal.SIGSEGV, -signal.SIGABRT), ran.stderr
         return Ran(ran.returncode, ran.stdout.decode(), ran.stderr.decode(),
                    time.monotonic() - began)
@@ -61,7 +58,8 @@ def run():
 
 
 def hear_signals():
-    """What runs in the background of a shell has SIGINT ignored, and passes it on."""
+    """Have a child not ignore signals. A shell has its background jobs ignore SIGINT, and their
+    children inherit that."""
     for sig in signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM:
         signal.signal(sig, signal.SIG_DFL)
 
@@ -74,8 +72,8 @@ def start():
     def call(*args, **kwargs):
         kwargs = {'stdin': subprocess.DEVNULL, 'stdout': subprocess.PIPE,
                   'stderr': subprocess.PIPE, 'preexec_fn': hear_signals, **kwargs}
-        process = subprocess.Popen([PROGRAM, *map(str, args)], **kwargs)
-        # Who waits for a line that does not come gets the end of the file.
+        process = subprocess.Popen([BALLOONSTAT, *map(str, args)], **kwargs)
+        # A test that waits for a line in vain then sees the end of the file.
         timer = threading.Timer(3 * TIMEOUT, process.kill)
         timer.start()
         running.append((process, timer))
@@ -92,7 +90,7 @@ def start():
 
 @pytest.fixture
 def servers():
-    # Short: the path of a UNIX socket has room for 107 characters.
+    # The path has to be short, since that of a UNIX socket has at most 107 characters.
     with tempfile.TemporaryDirectory(prefix='balloonstat-') as directory:
         s = Servers(pathlib.Path(directory))
         yield s

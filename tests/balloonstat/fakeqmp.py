@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Scripted QMP servers on UNIX sockets, each of which misbehaves as it is told."""
+"""Scripted QMP servers on UNIX sockets, some of which misbehave."""
 
 import asyncio
 import json
 import threading
 import time
 
-UNSET = (1 << 64) - 1
-MIB = 1 << 20
-BALLOON = '/machine/peripheral/balloon0'
+from common import stat_names
+from common.guest import BALLOON, MIB, UNSET
+
 INTERVAL = 'guest-stats-polling-interval'
 
-COUNTERS = ('stat-swap-in', 'stat-swap-out', 'stat-major-faults', 'stat-minor-faults',
-            'stat-htlb-pgalloc', 'stat-htlb-pgfail', 'stat-oom-kills', 'stat-alloc-stalls',
-            'stat-async-scans', 'stat-direct-scans', 'stat-async-reclaims',
-            'stat-direct-reclaims')
-PRESSURE = COUNTERS[6:]
+COUNTERS = tuple(f'stat-{name}' for name in stat_names.COUNTERS)
+PRESSURE = tuple(f'stat-{name}' for name in stat_names.PRESSURE)
+# With the values that guests have unless a test says otherwise.
 GAUGES = {'stat-free-memory': 100 * MIB, 'stat-total-memory': 900 * MIB,
           'stat-available-memory': 500 * MIB, 'stat-disk-caches': 300 * MIB}
 
@@ -24,12 +22,13 @@ GREETING = {'QMP': {'version': {'qemu': {'major': 10, 'minor': 0, 'micro': 2}, '
 
 
 class FakeGuest:
-    """What a guest and its QEMU say.
+    """A QEMU and its guest, as seen over QMP.
 
-    rates       name -> a second, for counters that rise
-    stats       name -> value, in place of what would be told
-    change      a function of that and the number of reports: what to say otherwise
-    interval    at the beginning; 0: polling is off
+    rates       name -> by how much a counter rises each second
+    stats       name -> value, in place of all statistics
+    change      a function of the statistics and the number of reports so far, which returns
+                those that are to have another value
+    interval    at which the host polls at the beginning. With 0, polling is off
     """
 
     def __init__(self, name='guest', rates=None, stats=None, interval=1, version=(10, 0),
@@ -70,7 +69,7 @@ class FakeGuest:
         return {**stats, **(self.change(stats, self.told) if self.change else {})}
 
     def report(self):
-        """A new report, if it is time for one."""
+        """Make a new report, if it is time for one."""
         now = time.time()
         reports = int((now - self.began) / self.seconds)
         if self.silent or not self.interval or reports <= self.told:
@@ -81,7 +80,7 @@ class FakeGuest:
         self.last_update = int(self.began + reports * self.seconds) - self.age
 
     def answer(self, command, arguments):
-        """The value that is returned, or an exception for an error."""
+        """The value that QEMU returns for a command. A KeyError stands for an error."""
         path, prop = arguments.get('path'), arguments.get('property')
         if command == 'qmp_capabilities':
             return {}
@@ -116,7 +115,7 @@ class FakeGuest:
             return {}
         raise KeyError(f"Device '{path}' not found")
 
-    # --- the conversation; what subclasses change --------------------------
+    # --- the conversation. Subclasses change this ---------------------------
 
     async def greet(self, writer):
         writer.write(json.dumps(GREETING).encode() + b'\r\n')
@@ -144,7 +143,7 @@ class FakeGuest:
 
 
 class Says(FakeGuest):
-    """Greets with these bytes, whatever they are, and then closes or waits."""
+    """Sends these bytes as its greeting, and then closes the connection or waits."""
 
     def __init__(self, greeting, close=False, **kwargs):
         super().__init__(**kwargs)
@@ -164,7 +163,9 @@ class Says(FakeGuest):
 
 
 class Answers(FakeGuest):
-    """Answers the command with these bytes ({id} is filled in), then closes or goes on."""
+    """Answers a command with these bytes, and then closes the connection or goes on.
+
+    {id} in them is replaced by the id of the command."""
 
     def __init__(self, command, answer, close=False, times=None, **kwargs):
         super().__init__(**kwargs)
@@ -187,7 +188,7 @@ class Answers(FakeGuest):
 
 
 class Hangs(FakeGuest):
-    """Stops answering at this command, once told to (at once, by default)."""
+    """Does not answer this command while hanging is true."""
 
     def __init__(self, command='qom-get', hanging=True, **kwargs):
         super().__init__(**kwargs)
@@ -201,7 +202,7 @@ class Hangs(FakeGuest):
 
 
 class Servers:
-    """Sockets in a directory, all served by one thread."""
+    """Servers with sockets in one directory. One thread serves all of them."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -215,7 +216,7 @@ class Servers:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
 
     def add(self, guest, name=None, backlog=100):
-        """Serve a guest; returns the path of its socket."""
+        """Serve a guest. Return the path of its socket."""
         path = self.directory / f'{name or guest.name}.sock'
 
         async def serve(reader, writer):
@@ -233,7 +234,7 @@ class Servers:
         return path
 
     def hang_up(self):
-        """Close every connection, as QEMU does when it ends."""
+        """Close all connections, as QEMU does when it ends."""
         async def cancel():
             for task in list(self.tasks):
                 task.cancel()

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fuzz SECONDS SEED CORPUS - mutilated answers of QEMU, whatever may come of them
+ * fuzz SECONDS SEED CORPUS - give balloonstat damaged answers of QEMU
  *
- * Plays QEMU to a guest over a pair of sockets: right answers, many of them
- * damaged, in pieces. All views are then asked for the guest. The sanitizers
- * watch, and nothing may be unbounded, unprintable or stuck. The same seed does
- * the same again.
+ * Acts as QEMU over a pair of sockets. The answers come in pieces, and many of
+ * them are damaged. After each, all views have to show the guest. The program is
+ * compiled with sanitizers. Nothing may grow without bounds, no output may have
+ * control characters, and nothing may hang. The same seed does the same again.
  */
 #include <ctype.h>
 #include <fcntl.h>
@@ -82,7 +82,7 @@ static void read_corpus(const char *path)
 	fclose(f);
 }
 
-/* An answer to @ask; among those that are not right too, if @bad. */
+/* An answer to @ask. With @bad it may be one that is wrong. */
 static const char *pick(const char *ask, bool bad)
 {
 	size_t hits[LINES_MAX], n = 0, len = strlen(ask);
@@ -98,7 +98,7 @@ static const char *pick(const char *ask, bool bad)
 	return corpus[hits[below(n)]].text;
 }
 
-/* Write @template with @id in place of @, and so on; returns the length. */
+/* Write @template with @id in place of "@", and so on. Return the length. */
 static size_t fill(char *out, const char *template, int64_t id)
 {
 	static uint64_t grown;
@@ -156,7 +156,7 @@ static size_t damage(char *buf, size_t len)
 		len = insert(buf, len, text, strlen(text));
 		break;
 	case 5:
-		/* Another number, where there is one. */
+		/* Replace a number by another one. */
 		while (at < len && !isdigit((unsigned char)buf[at]))
 			at++;
 		for (n = at; n < len && isdigit((unsigned char)buf[n]); n++)
@@ -197,7 +197,7 @@ static void look_at(struct guest *g, const struct options *o)
 	demand(g->batch_nr >= 0 && g->batch_nr <= GUEST_BATCH_MAX, "the batch overflows", g);
 	demand(g->stream.in_size <= 2 * (STREAM_LINE_MAX + STREAM_BUDGET), "too much is kept", g);
 	demand(g->diagnosis.regime < REGIME_NR, "no such regime", g);
-	/* Names are bounded, so lines are. */
+	/* The length of names is limited, and therefore that of lines. */
 	demand(strlen(out_row(g, row)) < 100, "the row is too long", g);
 	for (int tag = 0; tag < TAG_NR; tag++)
 		demand(g->rates.rate[tag] >= 0 && g->rates.rate[tag] < 1e16, "an absurd rate", g);
@@ -217,7 +217,7 @@ static void look_at(struct guest *g, const struct options *o)
 	free(text);
 }
 
-/* Send it, often in pieces, and let the guest read what there is. */
+/* Send an answer, often in pieces, and have balloonstat read each piece. */
 static void feed(struct guest *g, int fd, const char *buf, size_t len, const struct options *o,
 		 double now)
 {
@@ -268,12 +268,12 @@ static void conversation(const struct options *o, unsigned int damaged)
 	g->phase = PHASE_GREETING;
 	for (int i = 0; i < 120 && g->stream.fd >= 0; i++) {
 		now += (double)below(300) / 100;
-		/* Now and then the last answer once more, to nothing that was asked. */
+		/* Sometimes send an answer although nothing was asked. */
 		if (guest_waits(g) || (damaged && !below(8)))
 			answer(g, pair[1], o, damaged, now);
 		else
 			guest_begin(g, &o->wants, now);
-		/* A balloon that is gone is looked for again at once. */
+		/* Throw away what balloonstat has asked. */
 		while (recv(pair[1], sink, sizeof(sink), 0) > 0)
 			;
 		if (!below(30) && guest_waits(g))
@@ -296,7 +296,7 @@ static void conversation(const struct options *o, unsigned int damaged)
 	guest_free(g);
 }
 
-/* A line without an end must not be kept without an end. */
+/* A line that never ends must not be kept without limit. */
 static void endless(const struct options *o)
 {
 	struct guest *g = guest_new(SOURCE_QMP, NULL, "/nowhere/long.sock");
@@ -337,7 +337,10 @@ int main(int argc, char **argv)
 	endless(&o);
 	end = time(NULL) + (time_t)seconds;
 	while (time(NULL) < end) {
-		/* Every fourth is sound, so that what follows a good answer is reached. */
+		/*
+		 * In every fourth conversation all answers are right, so that the code that
+		 * comes after a right answer is reached.
+		 */
 		o.wants.poll = (int64_t)below(3);
 		o.wants.driver = below(2);
 		conversation(&o, below(4) ? 1 + (unsigned int)below(30) : 0);
@@ -347,7 +350,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < REGIME_NR; i++)
 		printf(" %s %lu", regime_name(i), regimes[i]);
 	putchar('\n');
-	/* Otherwise it has not tested what it is to test. */
+	/* Fail if some of the code that is to be tested was not reached. */
 	if (!troubled || troubled == finished || !regimes[REGIME_CRITICAL] ||
 	    !regimes[REGIME_NO_DATA]) {
 		fputs("fuzz: too little was reached\n", stderr);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Hosts that misbehave: a message for that guest, and the others go on."""
+"""A host that misbehaves gets a message, and the other guests are still shown."""
 
 import json
 import re
@@ -7,15 +7,16 @@ import socket
 
 import pytest
 
+from common.stat_names import FIRST_TEN
 from conftest import wait_for
-from fakeqmp import COUNTERS, GREETING, MIB, Answers, FakeGuest, Hangs, Says
+from fakeqmp import COUNTERS, GAUGES, GREETING, MIB, PRESSURE, UNSET, Answers, FakeGuest, Hangs, Says
 
 GREET = json.dumps(GREETING).encode() + b'\r\n'
 STATS = 'guest-stats'
 
 
 def beside(servers, run, other, *args):
-    """Run on a guest that misbehaves and one that does not; return both objects."""
+    """Run on a guest that misbehaves and one that does not. Return the former's object."""
     servers.add(other, name='other')
     good = servers.add(FakeGuest('good'))
     ran = run('-q', servers.directory / 'other.sock', '-q', good, '-j', '-t', '1', *args)
@@ -68,14 +69,14 @@ def test_misbehaves(servers, run, other, state, says):
 
 
 @pytest.mark.parametrize('values, absurd', [
-    ({'stat-free-memory': (1 << 64) - 2}, False),       # as good as unset
+    ({'stat-free-memory': (1 << 64) - 2}, False),       # taken for unset
     ({'stat-free-memory': (1 << 64) - 4096}, True),
     ({'stat-total-memory': 1 << 63}, True),
     ({'stat-oom-kills': -1}, True),
     ({'stat-oom-kills': 'many'}, True),
     ({'stat-oom-kills': None}, True),
     ({'stat-oom-kills': 10 ** 30}, True),
-    ({'stat-direct-scans': (1 << 64) - 4096}, False),   # about to wrap
+    ({'stat-direct-scans': (1 << 64) - 4096}, False),   # a counter that will wrap soon
     ({'stat-total-memory': 0}, False),
     ({'stat-new-in-2030': 5}, False),
 ])
@@ -133,7 +134,7 @@ def test_socket_nobody_listens_to(servers, run):
 
 
 def test_queue_is_full(servers, run):
-    """QEMU listens for one, and one waits already."""
+    """QEMU takes one connection, and another one is waiting already."""
     path = servers.directory / 'full.sock'
     with socket.socket(socket.AF_UNIX) as s:
         s.bind(str(path))
@@ -145,7 +146,7 @@ def test_queue_is_full(servers, run):
 
 
 def test_busy_until_the_other_leaves(servers, start):
-    """QEMU greets the next in the queue when the one before has gone."""
+    """QEMU greets the next client when the one before has gone."""
     guest = FakeGuest('vm')
     path = servers.directory / 'vm.sock'
     with socket.socket(socket.AF_UNIX) as listener:
@@ -177,7 +178,7 @@ def test_events_between_answers(servers, run):
 
 
 def test_never_stops_talking(servers, run):
-    """Events without end, and no answer: the others have their turn."""
+    """A host that sends events all the time and no answer does not keep others waiting."""
     class Floods(FakeGuest):
         async def serve(self, reader, writer):
             writer.write(GREET)
@@ -192,7 +193,7 @@ def test_never_stops_talking(servers, run):
 
 
 def test_a_hundred_and_one_hangs(servers, start):
-    """The others' lines come every second, and on time."""
+    """One guest hangs. The lines of the others come every second, and on time."""
     guests = [FakeGuest(f'vm{i:02}', rates={'minor-faults': 10}) for i in range(99)]
     for guest in guests:
         servers.add(guest)
@@ -214,7 +215,7 @@ def test_a_hundred_and_one_hangs(servers, start):
     read(5)
     assert 'no-answer' in hung_states
     hung.hanging = False
-    # It comes back by itself.
+    # balloonstat asks it again by itself.
     read(3)
     assert hung_states[-1] == 'healthy'
     assert len(times) == 99
@@ -237,7 +238,7 @@ def test_guest_vanishes_and_comes_back(servers, start):
 
 
 def test_guests_come_and_go(servers, start):
-    """A pattern finds guests that are started later, and lets go of those that end."""
+    """A pattern also finds guests that start later. Guests that end are dropped."""
     servers.add(FakeGuest('one'))
     process = start('-q', servers.directory / '*.sock', '-j', '0.5')
     assert json.loads(process.stdout.readline())['guest'] == 'one'
@@ -250,7 +251,7 @@ def test_guests_come_and_go(servers, start):
 
 
 def test_reboot(servers, run):
-    """Counters that begin anew give no rates."""
+    """When counters start again from 0, no rates are computed."""
     def change(stats, told):
         return {name: 50 * told for name in COUNTERS} if told >= 2 else {}
     guest = FakeGuest('vm', rates={'minor-faults': 100}, change=change)
@@ -260,7 +261,7 @@ def test_reboot(servers, run):
 
 
 def test_reset_event(servers, run):
-    """QEMU says that the machine was reset; the numbers alone would not."""
+    """QEMU says that the machine was reset. The numbers alone would not tell."""
     class Reset(FakeGuest):
         async def reply(self, message, writer):
             if self.told == 2 and not self.said:
@@ -288,13 +289,8 @@ def test_stale(servers, run):
 
 # --- doctor ----------------------------------------------------------------
 
-OLD = {**{f'stat-{n}': 5 for n in ('swap-in', 'swap-out', 'major-faults', 'minor-faults',
-                                   'htlb-pgalloc', 'htlb-pgfail')},
-       'stat-free-memory': MIB, 'stat-total-memory': MIB, 'stat-available-memory': MIB,
-       'stat-disk-caches': MIB}
-UNSET_SIX = {f'stat-{n}': (1 << 64) - 1 for n in (
-    'oom-kills', 'alloc-stalls', 'async-scans', 'direct-scans', 'async-reclaims',
-    'direct-reclaims')}
+OLD = {f'stat-{name}': MIB if f'stat-{name}' in GAUGES else 5 for name in FIRST_TEN}
+UNSET_SIX = {name: UNSET for name in PRESSURE}
 
 
 @pytest.mark.parametrize('guest, says', [

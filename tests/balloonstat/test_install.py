@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Building, installing, and that the documents agree with the program."""
+"""balloonstat is built and installed, and its documents agree with it."""
 
 import re
 import subprocess
 
 import pytest
 
-from conftest import TOP
+from common.project import TOP, VERSION
 
 TOOL = TOP / 'tools' / 'balloonstat'
 
@@ -21,7 +21,7 @@ def options(text):
 
 
 def limits():
-    """Name -> default, of the program's source."""
+    """Name -> default value, from the program's source."""
     return dict(re.findall(r'\{ "([a-z-]+)", "[^"]*", ([\d.]+),', (TOOL / 'limits.c').read_text()))
 
 
@@ -33,11 +33,11 @@ def test_install(tmp_path):
                      'usr/share/man/man1/balloonstat.1': 0o644,
                      'usr/share/bash-completion/completions/balloonstat': 0o644}
     ran = subprocess.run([tmp_path / 'usr/bin/balloonstat', '--version'], capture_output=True)
-    assert ran.stdout.startswith(b'balloonstat ')
+    assert ran.stdout == f'balloonstat {VERSION}\n'.encode()
 
 
 def test_without_libvirt(tmp_path):
-    """It is built where libvirt is not, and says so when asked for it."""
+    """It can be built without libvirt, and says so when libvirt is asked for."""
     built = make('WITHOUT_LIBVIRT=1', f'BUILD={tmp_path}')
     assert built.stderr == ''
     program = tmp_path / 'balloonstat'
@@ -63,7 +63,7 @@ def man():
 def test_documents_name_all_options(run, man):
     said = options(run('--help').out)
     assert len(said) == 14
-    # What the program takes, in its own words.
+    # The options that the program takes, from its source.
     taken = set(re.findall(r'\{ "([a-z]+)", (?:no|required|optional)_argument',
                            (TOOL / 'options.c').read_text()))
     assert said == taken

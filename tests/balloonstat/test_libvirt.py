@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Against a real libvirtd, with domains of QEMU's own emulation.
+"""Asks a real libvirtd, whose domains run under emulation.
 
-libvirtd runs in a mount namespace of its own, so that neither its configuration nor
-its state is the machine's. It takes root to make one.
+libvirtd runs in a mount namespace of its own, so that it uses neither the machine's
+configuration nor the machine's state. This needs root.
 """
 
 import base64
@@ -12,18 +12,14 @@ import pathlib
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 
 import pytest
 
-from conftest import TOP, wait_for
-
-sys.path.append(str(TOP / 'tests' / 'qemu'))
-from guest import KERNEL_ARGS, MIB      # noqa: E402
-from lab import LAB, make_lab           # noqa: E402
-from lab import run as lab_run          # noqa: E402
+from common.guest import KERNEL_ARGS, MIB
+from common.lab import build_module, make_lab
+from conftest import wait_for
 
 pytestmark = pytest.mark.xdist_group('libvirt')
 
@@ -33,7 +29,7 @@ for d in etc/libvirt run/libvirt var/lib/libvirt var/cache/libvirt var/log/libvi
 	mkdir -p "$0/root/$d" "/$d"
 	mount --bind "$0/root/$d" "/$d"
 done
-# Built to look them up before it reads that it is to use others.
+# libvirtd looks up this user and group before it reads that it is to use others.
 for f in passwd group; do
 	cp /etc/$f "$0/$f"
 	grep -q ^libvirt-qemu: "$0/$f" || echo "$1" >>"$0/$f"
@@ -81,7 +77,7 @@ class Libvirt:
             ['unshare', '--mount', 'sh', '-c', NAMESPACE, directory,
              'libvirt-qemu:x:64055:64055::/:/bin/false', 'libvirt-qemu:x:64055:'],
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
-        self.lab = make_lab('ours', lab_run(LAB / 'module'), directory)
+        self.lab = make_lab('ours', build_module(), directory)
         try:
             wait_for(lambda: self.try_virsh('list')[0] == 0, 'libvirtd')
         except BaseException:
@@ -110,7 +106,7 @@ class Libvirt:
         return int((self.directory / f'root/run/libvirt/qemu/{name}.pid').read_text())
 
     def start_guest(self, name):
-        """One with Linux and our driver in it."""
+        """Start a domain with Linux and our driver."""
         self.define(name, 256, f'<kernel>{self.lab.vmlinux}</kernel>'
                     f'<initrd>{self.lab.initramfs}</initrd>'
                     f'<cmdline>{KERNEL_ARGS} {self.lab.append}</cmdline>')
@@ -119,7 +115,7 @@ class Libvirt:
         with socket.socket(socket.AF_UNIX) as shell:
             shell.settimeout(2)
             shell.connect(f'{self.directory}/{name}.shell')
-            # What it says before anybody listens is lost, "ready" perhaps too.
+            # What it says before the socket is connected is lost, perhaps also "ready".
             deadline = time.monotonic() + 120
             answer = b''
             while b'7 0 ' not in answer:
@@ -143,12 +139,12 @@ class Libvirt:
 
 @pytest.fixture(scope='module')
 def libvirt():
-    # Short, for the sockets' sake.
+    # The path has to be short, since that of a UNIX socket has at most 107 characters.
     with tempfile.TemporaryDirectory(prefix='libvirt-') as directory:
         lv = Libvirt(pathlib.Path(directory))
         try:
             lv.start_guest('linux')
-            # Costs nothing: it does not run, and has 32 MiB.
+            # This one is paused and small, so it costs nearly nothing.
             lv.define('empty', 32)
             lv.virsh('start', '--paused', 'empty')
             lv.define('off', 32)
@@ -173,7 +169,7 @@ def test_all_domains(libvirt, run):
     assert all(value is not None for value in o['stats'].values())
     assert o['max'] == 256 * MIB
     assert ran.guest('empty')['diagnosis']['why'] == 'guest-paused'
-    # All of that is more than libvirt itself can tell.
+    # libvirt itself does not tell the statistics of memory pressure.
     names = {line.split()[0] for line in libvirt.virsh('dommemstat', 'linux').splitlines()}
     assert 'available' in names and not any('oom' in name or 'stall' in name for name in names)
 
@@ -226,7 +222,7 @@ def test_doctor(libvirt, run):
 
 
 def test_domain_hangs(libvirt, start):
-    """Its QEMU does not answer: libvirt's call blocks, and nobody else waits for it."""
+    """A domain whose QEMU does not answer blocks libvirt's call. The others do not wait for it."""
     process = start(f'-c{libvirt.uri}', '-j', '-t', '2', '1')
 
     def read():
@@ -239,7 +235,7 @@ def test_domain_hangs(libvirt, start):
         seen = [read() for _ in range(12)]
         mine = [t for name, state, t in seen if name == 'linux' and state == 'healthy']
         assert len(mine) == 6 and max(b - a for a, b in zip(mine, mine[1:])) < 2
-        # What cannot be put back is nothing here, so it ends at once.
+        # There is no polling interval to restore here, so it ends at once.
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 128 + signal.SIGINT

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The live view, as a terminal shows it."""
+"""The live view, as it looks in a terminal."""
 
 import fcntl
 import os
@@ -14,7 +14,8 @@ import time
 import pyte
 import pytest
 
-from conftest import PROGRAM, TIMEOUT, hear_signals
+from common.project import BALLOONSTAT
+from conftest import TIMEOUT, hear_signals
 from fakeqmp import MIB, FakeGuest, Says
 
 THRASHING = {'minor-faults': 5000, 'alloc-stalls': 300, 'direct-scans': 50 * MIB,
@@ -35,7 +36,7 @@ class Terminal:
         self._size(lines, columns)
         self.slave = slave
         self.process = subprocess.Popen(
-            [PROGRAM, '--live', *map(str, args)], stdin=slave, stdout=slave,
+            [BALLOONSTAT, '--live', *map(str, args)], stdin=slave, stdout=slave,
             stderr=slave, start_new_session=True, preexec_fn=hear_signals,
             env={**os.environ, 'TERM': term, 'LC_ALL': locale})
 
@@ -66,7 +67,7 @@ class Terminal:
             assert self.process.poll() is None, '\n'.join(self.screen.display)
 
     def end(self, timeout=10):
-        # The program may be waiting for its output to be read.
+        # Read its output meanwhile, since it may be waiting for that.
         deadline = time.monotonic() + timeout
         while self.process.poll() is None and time.monotonic() < deadline:
             self.read()
@@ -108,12 +109,12 @@ def test_sorted_by_trouble(live):
                                   'kscan', 'swin', 'age', 'drecl']
     row = next(line for line in display if 'c-thrashing' in line)
     assert 'thrashing' in row and '500M' in row
-    # What was scanned is drawn, and grows from the right.
+    # The graph of what was scanned grows from the right.
     t.wait(lambda d: sum(c in BLOCKS for c in next(li for li in d if 'c-thrashing' in li)) >= 3)
     # Red, with colours.
     y = next(i for i, line in enumerate(t.screen.display) if 'c-thrashing' in line)
     assert t.screen.buffer[y][18].fg == 'red'
-    # Of the worst it is said why, and what to do.
+    # Below the table, the worst guest's diagnosis is explained, with what can be done.
     text = ' '.join(t.screen.display[-5:])
     assert 'c-thrashing' in text and 'thrashing: alloc-stalls' in text and '-> guest too small' in text
 
@@ -146,14 +147,14 @@ def test_resize(live):
     t.wait(lambda d: d[0].startswith('too small'))
     t.resize(24, 80)
     t.wait(lambda d: len(names(d)) == 15)
-    # More than there is room for: the chosen one stays in sight.
+    # There are more guests than lines. The chosen one is always shown.
     for _ in range(29):
         t.press(b'j')
     t.wait(lambda d: '>vm29' in '\n'.join(d))
 
 
 def test_monochrome(live):
-    """vt100 knows no colours, and 7 bits no blocks: it still tells what is bad."""
+    """A vt100 has no colours, and ASCII has no blocks. What is bad is shown all the same."""
     t = live([FakeGuest('a', rates={'minor-faults': 1}), FakeGuest('b', rates=THRASHING)], '0.3',
              term='vt100', locale='C')
     t.wait(lambda d: names(d) == ['b', 'a'] and 'thrashing' in d[2] and 'healthy' in d[3])
@@ -199,7 +200,7 @@ def test_guests_come_and_go(live, servers):
 
 
 def test_terminal_goes(live):
-    """Its window is closed: it ends, and puts back."""
+    """When its terminal is closed, it ends and restores the polling interval."""
     guest = FakeGuest('a', interval=0)
     t = live([guest], '0.3', '--poll', '7')
     t.wait(lambda d: names(d) == ['a'])
@@ -211,7 +212,7 @@ def test_terminal_goes(live):
 
 
 def test_answers_between_rounds(live):
-    """Keys and a new size are answered at once, however long the interval."""
+    """It reacts to keys and to a new size at once, even if the interval is long."""
     t = live([FakeGuest('a'), FakeGuest('b')], '600')
     t.wait(lambda d: names(d) == ['a', 'b'] and d[2].startswith('>a'))
     t.press(b'j')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Polling is turned on only when asked for, and always put back."""
+"""The polling interval is changed only when asked for, and is always restored."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def test_what_is_right_already_is_left(servers, run):
 
 
 def test_once(servers, run):
-    """Without INTERVAL it waits for two reports, and puts back."""
+    """Without INTERVAL it waits for two reports, and then restores the polling interval."""
     guest = FakeGuest('vm', interval=0)
     ran = run('-q', servers.add(guest), '-p', '1', '-j')
     assert ran.objects[0]['diagnosis']['name'] == 'healthy'
@@ -57,10 +57,10 @@ def test_put_back_on_a_signal(servers, start, sig):
 
 @pytest.mark.parametrize('when', ['qom-list', 'qom-set', 'query-balloon'])
 def test_signal_in_the_middle(servers, start, when):
-    """Whatever is being waited for: nothing is left changed."""
+    """A signal while it waits for an answer leaves nothing changed."""
     guest = Hangs(when, name='vm', interval=3)
     process = start('-q', servers.add(guest), '-p', '7', '-j', '1')
-    # The command has come, and its answer is held back.
+    # By then the command has come, and its answer is held back.
     if when != 'qom-list':
         wait_for(lambda: 'qom-get' in guest.commands, 'conversation')
     else:
@@ -91,7 +91,7 @@ def test_put_back_when_the_disk_is_full(servers, start):
 
 
 def test_somebody_else_has_changed_it(servers, start):
-    """Then it is theirs, and stays."""
+    """An interval that somebody else has set meanwhile is left as it is."""
     guest = FakeGuest('vm', interval=0)
     process = start('-q', servers.add(guest), '-p', '7', '-j', '0.2')
     wait_for(lambda: guest.interval == 7, 'polling')
@@ -102,7 +102,7 @@ def test_somebody_else_has_changed_it(servers, start):
 
 
 def test_put_back_after_the_connection_was_lost(servers, start):
-    """The value found the second time is our own, not the one to be put back."""
+    """After a reconnection the interval is balloonstat's own. The first one is restored."""
     guest = FakeGuest('vm', interval=4)
     process = start('-q', servers.add(guest), '-p', '7', '-j', '0.2')
     wait_for(lambda: guest.interval == 7, 'polling')
@@ -116,7 +116,7 @@ def test_put_back_after_the_connection_was_lost(servers, start):
 
 
 def test_hangs_at_the_end(servers, start):
-    """One that cannot be put back is named, in time; the others are put back."""
+    """A guest whose interval cannot be restored is named. The others are restored."""
     good = FakeGuest('good', interval=0)
     hung = Hangs(name='hung', hanging=False, interval=5)
     for guest in good, hung:
@@ -147,7 +147,7 @@ def test_refused(servers, run):
 
 
 def test_nohup(servers, start):
-    """A hangup that is ignored stays ignored."""
+    """If SIGHUP was ignored at the start, it stays ignored."""
     guest = FakeGuest('vm', interval=0)
 
     def ignore():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What balloonstat shows of guests that behave."""
+"""What balloonstat shows about guests that do not misbehave."""
 
 import json
 import re
@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from common.project import VERSION
 from conftest import TIMEOUT
 from fakeqmp import GAUGES, MIB, PRESSURE, UNSET, FakeGuest, Hangs
 
@@ -18,7 +19,7 @@ RECLAIM = {'minor-faults': 5000, 'alloc-stalls': 300, 'direct-scans': 50 * MIB,
            'direct-reclaims': 45 * MIB}
 
 
-# --- lines, as vmstat has them ---------------------------------------------
+# --- lines like those of vmstat --------------------------------------------
 
 def test_once(servers, run):
     path = servers.add(FakeGuest('vm', rates=THRASHING))
@@ -31,7 +32,7 @@ def test_once(servers, run):
     row = dict(zip(header.split(), row.split()))
     assert (row['mem'], row['avail'], row['kscan'], row['oom']) == ('1.0G', '500M', '0', '0')
     assert row['diagnosis'] == 'thrashing'
-    # Reports come on the second, so that the rates are right to a few percent.
+    # A report comes each second, so the rates are right to a few percent.
     assert 40 <= float(row['dscan'].removesuffix('M')) <= 60
     assert 240 <= float(row['stall']) <= 360
 
@@ -41,7 +42,7 @@ def test_interval_and_count(servers, run):
     ran = run('-q', path, '1', '4')
     assert (ran.status, ran.err) == (0, '')
     assert len(ran.lines) == 5
-    # The first line has no rates, and says why; unset is not 0.
+    # The first line has no rates, and says why. What is unset is not shown as 0.
     assert ran.lines[1].split()[2:11] == ['-'] * 9
     assert ran.lines[1].split()[-1] == 'no-data'
     assert ran.lines[-1].split()[-1] == 'thrashing'
@@ -122,7 +123,7 @@ def test_unset_is_null(servers, run):
 
 
 def test_exact_to_a_page(servers, run):
-    """Counters of a guest that has run for long are not rounded."""
+    """Large numbers are not rounded."""
     value = (1 << 62) + 4096
     guest = FakeGuest('vm')
     guest.counts['stat-direct-scans'] = value
@@ -159,7 +160,7 @@ def test_prometheus(servers, run, tmp_path):
 
 
 def test_prometheus_is_replaced_whole(servers, start, tmp_path):
-    """Whoever reads it while it is written anew finds all of it, each time."""
+    """Whoever reads the file always finds a complete one."""
     for i in range(20):
         servers.add(FakeGuest(f'vm{i}'))
     file = tmp_path / 'balloonstat.prom'
@@ -184,7 +185,7 @@ def test_prometheus_cannot_be_written(servers, run, tmp_path):
 
 
 def test_prometheus_leaves_nothing_behind(servers, run, tmp_path):
-    """A directory in the file's place: it cannot be replaced, nor is anything left."""
+    """If there is a directory of the file's name, it fails and leaves no temporary file."""
     path = servers.add(FakeGuest('vm'))
     (tmp_path / 'x.prom').mkdir()
     ran = run('-q', path, '--prometheus', tmp_path / 'x.prom')
@@ -227,7 +228,7 @@ def test_check_takes_the_worst(servers, run):
 
 
 def test_check_over_an_interval(servers, run):
-    """With an INTERVAL the rates are those of that time."""
+    """With an INTERVAL the rates are averages over that time."""
     path = servers.add(FakeGuest('vm', rates={'minor-faults': 100}))
     ran = run('-q', path, '--check', '3')
     assert ran.status == 0 and 3 <= ran.seconds <= 10
@@ -266,11 +267,11 @@ def test_help_fits_a_screen(run):
 
 
 def test_version(run):
-    assert re.fullmatch(r'balloonstat \d+\.\d+\.\d+\n', run('-V').out)
+    assert run('-V').out == f'balloonstat {VERSION}\n'
 
 
 def test_output_is_lines_as_they_come(servers, start):
-    """A reader of a pipe need not wait for a buffer to fill."""
+    """Each line is written at once, also to a pipe."""
     path = servers.add(FakeGuest('vm'))
     process = start('-q', path, '--json', '600')
     assert select.select([process.stdout], [], [], TIMEOUT)[0]

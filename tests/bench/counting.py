@@ -1,30 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Costs in instructions of the guest, from the guest's own tracer.
+"""Costs in instructions of the guest, as the guest's own tracer shows them.
 
-Under -icount shift=0,sleep=off the guest's clock counts its instructions, one a
-nanosecond, and time in which it idles is skipped: so a figure is repeatable, and
-says nothing of the host's work."""
+Under -icount shift=0,sleep=off the guest's clock advances by a nanosecond with each
+instruction, and it skips the time in which the guest is idle. So figures are repeatable, and
+the host's work is not in them."""
 
 import re
 import statistics
 
-from guest import MIB, start_guest
+from common.guest import MIB, start_guest
 
 TRACING = '/sys/kernel/tracing'
 ICOUNT = {'accel': 'tcg,thread=single', 'qemu_args': ('-icount', 'shift=0,sleep=off')}
-# Zeroing a page is 4,096 instructions here, and a few dozen cycles elsewhere.
+# Zeroing a page takes 4,096 instructions here, and a few dozen cycles on real hardware.
 APPEND = 'init_on_alloc=0'
 REPORTS = 90
-ROUNDS = 4                      # of inflating and deflating; the first does not count
+ROUNDS = 4                      # of inflating and deflating. The first one does not count
 RESIZE = 256 * MIB
-# What moves the balloon, as either driver calls it.
+# The function of each driver that inflates and deflates the balloon.
 SIZE_WORK = {'stock': 'update_balloon_size_func', 'ours': 'balloon_size_work'}
-# The interrupt of a request: with a vector for each queue, or one for all.
+# Ends of the name of the interrupt that brings a request. There is one for each queue, or one
+# for all.
 REQUEST = ('-stats', '-virtqueues')
 HANDLER = ('vp_vring_interrupt', 'vring_interrupt')
-# What tells the device, as kernels call it.
+# The kernel's functions that notify the device. Kernels have different ones.
 NOTIFY = ('vp_notify', 'vp_notify_with_data')
-EMPTY = '__(x64|ia32|do)_sys_getppid'    # as good as; an alias of all three
+# A function that does hardly anything. It has three names.
+EMPTY = '__(x64|ia32|do)_sys_getppid'
 
 
 def count(lab, new_directory, cpus):
@@ -36,7 +38,7 @@ def count(lab, new_directory, cpus):
 
 
 def trace(guest, tracer, functions, clock):
-    """Trace these functions, of which the guest has some, and no others."""
+    """Trace those of these functions that the guest has, and no others."""
     names = '|'.join(functions)
     guest.sh(f'cd {TRACING} && echo nop >current_tracer && echo {clock} >trace_clock && '
              f'grep -xE "({names})( .*)?" available_filter_functions | cut -d" " -f1 >/tmp/names && '
@@ -53,9 +55,10 @@ EVENT = re.compile(r'\[(\d+)\].*? (\d+): (?:(irq_handler_entry|irq_handler_exit)
 
 
 def answers(guest, function):
-    """From each request's interrupt to the next call of the function, and the end of it.
+    """Count the instructions from each request's interrupt to the next call of the function, and
+    from its interrupt to the end of that.
 
-    Two lists of instructions; an interrupt that ends before the call has 0 for its end."""
+    Returns two lists of numbers."""
     trace(guest, 'function', function, 'x86-tsc')
     guest.sh(f'cd {TRACING} && echo 1 >events/irq/irq_handler_entry/enable && '
              'echo 1 >events/irq/irq_handler_exit/enable')
@@ -65,7 +68,7 @@ def answers(guest, function):
     lines = traced(guest)
     guest.sh(f'echo 1 >{TRACING}/tracing_on')
 
-    entered = {}            # of a request: its interrupt, CPU and time
+    entered = {}            # the interrupt of the last request, its CPU and its time
     taken, stretches = [], []
     for line in lines:
         event = EVENT.search(line)
@@ -84,10 +87,13 @@ def answers(guest, function):
 
 
 def report(lab, new_directory, cpus):
-    """Instructions from the host's interrupt to the driver's notification, and those
-    of them that interrupts are off for; medians, the tracer's own subtracted."""
+    """Instructions from the interrupt of a request to the driver's notification of the answer
+    (median), and the most of them that run with interrupts off.
+
+    The instructions of the tracer itself are subtracted."""
     guest = count(lab, new_directory, cpus)
-    # The handler comes right after the event: what lies between is the event's record.
+    # The handler is called right after the event, so the difference is what the tracer takes to
+    # record it.
     record = statistics.median(answers(guest, HANDLER)[0])
     taken, stretches = answers(guest, NOTIFY)
     guest.check_log()
@@ -99,13 +105,13 @@ def report(lab, new_directory, cpus):
 
 
 def durations(guest):
-    """Of each call that was traced, in instructions."""
+    """How many instructions each traced call took."""
     return [round(float(us) * 1000) for us in
             re.findall(r'(\d+\.\d+) us', '\n'.join(traced(guest)))]
 
 
 def resizing(lab, new_directory):
-    """A guest to resize, and what the tracer makes of a call that does nothing."""
+    """A guest to resize, and the instructions that the tracer shows for a call without content."""
     guest = count(lab, new_directory, 2)
     guest.sh(f'echo 0 >{TRACING}/options/sleep-time')
     trace(guest, 'function_graph', [EMPTY], 'local')
@@ -114,7 +120,7 @@ def resizing(lab, new_directory):
 
 
 def costs(guest, empty, function, rounds):
-    """Instructions a MiB that pass within the function, of each round; inflating and deflating."""
+    """Instructions within the function for each MiB, in each round of inflating and deflating."""
     found = {'inflate': [], 'deflate': []}
     trace(guest, 'function_graph', [function], 'local')
     for _ in range(rounds):
@@ -128,7 +134,7 @@ def costs(guest, empty, function, rounds):
 
 
 def resize(lab, new_directory):
-    """Instructions a MiB, inflated and deflated; medians of the rounds."""
+    """Instructions for a MiB inflated and for a MiB deflated. Medians of all rounds."""
     guest, empty = resizing(lab, new_directory)
     found = costs(guest, empty, SIZE_WORK[lab.driver], ROUNDS)
     guest.check_log()
@@ -137,7 +143,7 @@ def resize(lab, new_directory):
 
 
 def functions(lab, new_directory, names):
-    """The same within each of these functions, of the driver or the kernel; one round."""
+    """Instructions for a MiB within each of these functions of the driver or the kernel."""
     guest, empty = resizing(lab, new_directory)
     costs(guest, empty, SIZE_WORK[lab.driver], 1)
     found = {name: {what: cost[0] for what, cost in costs(guest, empty, name, 1).items()}

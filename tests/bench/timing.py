@@ -1,38 +1,40 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Times by the wall, where the host's work counts: told only beside the other driver's."""
+"""Costs in time, which also contain the host's work.
+
+A time says little by itself. It is to be compared with that of the other driver."""
 
 import re
 import statistics
 import time
 
-from guest import INFLATE_QUEUE, MIB, STATS_QUEUE, start_guest
+from common.guest import INFLATE_QUEUE, MIB, STATS_QUEUE, start_guest
 
 GIB = 1024 * MIB
 SMP = {'cpus': 2}
 EVENTS = ('virtio_notify', 'virtio_queue_notify', 'virtio_balloon_set_config')
 THRASHING = {'memory': 192, 'swap': 512}
 PAUSE = 0.1             # seconds between an answer and the next request
-# What frees pages, as kernels call it.
+# The kernel's functions that free pages. Kernels have different ones.
 FREE = ('free_unref_page', 'free_unref_page_list', 'free_unref_folios', '__free_frozen_pages',
         '__free_pages_ok')
-OOM = 'out_of_memory'   # calls the notifier, whose own call is to be in the trace
+OOM = 'out_of_memory'   # calls the notifier. Tracing begins with it, so as to show that call
 NOTIFIER = {'stock': 'virtio_balloon_oom_notify', 'ours': 'balloon_oom_notify'}
 
 
 def start(lab, new_directory, **options):
-    """A guest with the driver loaded, whose QEMU notes what it and the guest say."""
+    """A guest with the driver loaded, whose QEMU writes down the notifications of both sides."""
     guest = start_guest(lab, new_directory, **SMP, **options, events=EVENTS)
     guest.load()
     return guest
 
 
 def use(guest):
-    """Have the guest use most of its memory, and so the host provide it."""
+    """Have the guest use most of its memory, so that the host has to provide it."""
     guest.hog(1200).kill()
 
 
 def take(lab, new_directory, fill=use, append='init_on_alloc=0', **options):
-    """1 GiB taken from a guest that has filled its memory: seconds, and more."""
+    """Inflate by 1 GiB in a guest that has filled its memory. Returns seconds, and more."""
     guest = start(lab, new_directory, memory=1536, append=append, **options)
     fill(guest)
     full = guest.rss()
@@ -57,20 +59,22 @@ def inflate(lab, new_directory):
 
 
 def inflate_zeroed(lab, new_directory):
-    """As Debian's kernels do by default: in emulation, zeroing is most of the guest's work."""
+    """With init_on_alloc=1, which is the default of Debian's kernels.
+
+    In emulation, zeroing pages is most of the guest's work then."""
     return {'inflate, zeroed': take(lab, new_directory, append='init_on_alloc=1')['inflate']}
 
 
 def numa(lab, new_directory):
-    """More than one node has."""
+    """With two NUMA nodes, of which neither has enough memory."""
     taken = take(lab, new_directory, nodes=(768, 768))
     return {'numa': taken['inflate'], 'numa, told': taken['told']}
 
 
 def cache(lab, new_directory):
-    """All of it was read from a disk, and is to be reclaimed first."""
+    """With a memory full of page cache, which has to be reclaimed first."""
     def read(guest):
-        # What nobody has open is not kept.
+        # The page cache of a disk is dropped as soon as nobody uses the disk.
         guest.mount_disk()
         guest.sh('cat /dev/vda >/dev/null', 300)
     taken = take(lab, new_directory, fill=read, disk=2048)
@@ -78,12 +82,12 @@ def cache(lab, new_directory):
 
 
 def ask(guest, seconds):
-    """Milliseconds from the host's request to the answer, of as many as there are time for."""
+    """Ask for statistics for some seconds. Return how many milliseconds each answer took."""
     queue = None
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         guest.poll_stats(0)
-        guest.poll_stats(1)         # asks at once, unless the last was not answered yet
+        guest.poll_stats(1)         # QEMU asks at once, unless an answer is still to come
         time.sleep(PAUSE)
     guest.poll_stats(0)
 
@@ -124,12 +128,13 @@ def inflating(lab, new_directory):
 
 
 def relief(lab, new_directory):
-    """Milliseconds that the OOM path is held before the first page is free."""
+    """Milliseconds that an OOM waits until the driver has freed the first page."""
     guest = start(lab, new_directory, memory=384, balloon={'deflate-on-oom': True})
     size = 160 * MIB
     guest.balloon(size)
     guest.wait_actual(size)
-    # The first OOM does not count: most of it goes into translating what was never run.
+    # The first OOM does not count. Most of its time goes into translating code that QEMU has not
+    # run before.
     guest.hog(224).kill()
     guest.balloon(size)
     guest.wait_actual(size)
@@ -141,7 +146,7 @@ def relief(lab, new_directory):
              f'grep -xE "{names}" available_filter_functions >/tmp/names && '
              f'echo {notifier} >>/tmp/names && cat /tmp/names >set_ftrace_filter && '
              f'echo "{OOM}:traceon:1" >>set_ftrace_filter && echo function >current_tracer')
-    # Nor does the tracer's own code, once it has run.
+    # For the same reason, the tracer's code is run once.
     guest.sh(f'cd {tracing} && echo 1 >tracing_on && sh -c : && echo 0 >tracing_on && echo >trace')
     guest.hog(224).kill()
     task = held = began = None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Programs run where nothing of this machine is at stake."""
+"""Runs programs so that they cannot change this machine."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 
 def run(*command, **env):
-    """Its exit code, and what it says."""
+    """Run a program. Return its exit code and its output."""
     done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
                           stderr=subprocess.STDOUT, text=True, errors='replace',
                           env={**os.environ, 'LC_ALL': 'C', **env})
@@ -16,14 +16,15 @@ def run(*command, **env):
 
 
 def in_namespace(script, *args, **env):
-    """Run a shell script that is root there, and may mount what it likes."""
+    """Run a shell script as root in a mount namespace of its own."""
     user = [] if os.geteuid() == 0 else ['--map-root-user']
     return run('unshare', '--mount', *user, 'sh', '-euc', script, 'sh', *args, **env)
 
 
 @pytest.fixture
 def fakes(tmp_path):
-    """Programs that come first on the PATH: name -> shell script. Each call is kept."""
+    """Programs that come first on the PATH. Each is made by an assignment, name -> shell script,
+    and each call is recorded."""
     directory = tmp_path / 'fakes'
     directory.mkdir()
     calls = directory / 'calls'

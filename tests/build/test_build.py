@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The module builds wherever a plain module does: whatever language the compiler
-speaks, whatever flags it is given, wherever the sources lie.
+"""The module can be built with a compiler that speaks another language, with other flags, and
+wherever the sources are.
 
-For the kernel in KDIR, by default the newest that has its headers installed."""
+It is built for the kernel in KDIR. The default is the newest one whose headers are installed."""
 
 import os
 import pathlib
 import re
 import shutil
-import subprocess
 
 import pytest
 
+from common.project import DRIVER, KERNELS, TOP, copy, files, objects
 from conftest import in_namespace, run
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-SOURCES = ('src', 'include', 'tools', 'Kbuild', 'Makefile', 'dkms.conf')
-RANGE = '5.10 to 7.3'
+SOURCES = (*DRIVER, 'tools', 'Makefile')
+# The compile checks' complaints begin with the path of the file that has them.
+COMPLAINT = re.compile(r'^.*\bsrc/compat/\w+\.c: .*', re.M)
 
 
 def newest_headers():
@@ -31,21 +31,16 @@ KDIR = pathlib.Path(os.environ.get('KDIR') or newest_headers())
 
 @pytest.fixture
 def sources(tmp_path):
-    """A copy, without what was built in ours."""
+    """A copy of the sources, without what was built among them."""
     directory = tmp_path / 'sources'
     directory.mkdir()
-    files = subprocess.run(['git', '-C', TOP, 'ls-files', '-co', '--exclude-standard', '-z',
-                            *SOURCES], stdout=subprocess.PIPE, check=True, text=True).stdout
-    for name in filter(None, files.split('\0')):
-        if (TOP / name).exists():
-            (directory / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(TOP / name, directory / name)
+    copy(directory, *SOURCES)
     return directory
 
 
 def build_one(sources, *args, **env):
-    """What the kernel is like, and one object."""
-    return run('make', '-C', KDIR, f'M={sources}', *args, 'src/pack.o', **env)
+    """Run the compile checks, and build one object."""
+    return run('make', '-C', KDIR, f'M={sources}', *args, objects()[0], **env)
 
 
 def facts(sources):
@@ -54,12 +49,9 @@ def facts(sources):
 
 @pytest.fixture(scope='session')
 def known(tmp_path_factory):
-    """What the compiler finds out about this kernel when nothing is in its way."""
+    """The facts about this kernel that the compile checks find in an ordinary build."""
     directory = tmp_path_factory.mktemp('known')
-    for part in SOURCES:
-        copy = shutil.copytree if (TOP / part).is_dir() else shutil.copy
-        copy(TOP / part, directory / part)
-    (directory / 'src/compat/facts.h').unlink(missing_ok=True)
+    copy(directory, *SOURCES)
     code, output = build_one(directory)
     assert code == 0, output
     text = facts(directory)
@@ -69,13 +61,13 @@ def known(tmp_path_factory):
 
 
 def compiler():
-    """The one that the kernel is built with."""
+    """The compiler that the kernel is built with."""
     code, output = run('make', '-s', '-C', KDIR, 'M=/nowhere', '--eval',
                        'print-cc: ; @echo cc=$(CC)', 'print-cc')
     return re.search(r'^cc=(.*)', output, re.M)[1].split()
 
 
-# Each language with a flag of those that change what is said, or what is an error.
+# Each language comes with a flag that changes what the compiler says, or what is an error.
 @pytest.mark.parametrize('language, flags', [
     ('de', '-fdiagnostics-color=always'), ('fr', '-Wfatal-errors'), ('ja', '-Werror'),
     ('zh_CN', '-w'),
@@ -92,16 +84,16 @@ def test_what_it_says(sources, known, tmp_path, language, flags):
 
 
 def test_compiler_missing(sources):
-    """Its own words come first, and nothing of ours misleads."""
+    """What the shell says about the missing compiler comes first. Our message does not mislead."""
     code, output = build_one(sources, 'CC=no-such-compiler')
     assert code != 0
-    *first, last = [line for line in output.splitlines() if 'facts.c: ' in line]
+    *first, last = COMPLAINT.findall(output)
     assert not first and 'the compiler does not work' in last and 'no-such-compiler' in last
     assert 'no-such-compiler: not found' in output[:output.index(last)].splitlines()[-1]
 
 
 def test_compiler_dies(sources, tmp_path):
-    """An answer that is none is not taken for a fact that does not hold."""
+    """If the compiler crashes, this is not taken for a fact that does not hold."""
     fake = tmp_path / 'compiler'
     fake.write_text(f'''#!/bin/sh
 case " $* " in *" -DCHECK_SHRINKER_NAME "*) kill -KILL $$ ;; esac
@@ -117,14 +109,15 @@ def test_headers_broken(sources):
     header.write_text(header.read_text() + '#error planted\n')
     code, output = build_one(sources)
     assert code != 0
-    assert 'error: #error planted' in output[:output.index(RANGE)]
+    assert 'error: #error planted' in output[:output.index(KERNELS)]
 
 
 def test_asked_once(sources, known):
-    """What is found out anew and is the same has nothing built anew."""
+    """If the checks are run again and find the same facts, nothing is built again."""
     assert build_one(sources)[0] == 0
     made = (sources / 'src/compat/facts.h').stat().st_mtime_ns
-    os.utime(sources / 'src/compat/facts.c')
+    for path in sources.glob('src/compat/*.c'):
+        os.utime(path)
     code, output = build_one(sources)
     assert code == 0 and 'FACTS' in output and 'CC ' not in output, output
     assert (sources / 'src/compat/facts.h').stat().st_mtime_ns == made
@@ -133,7 +126,7 @@ def test_asked_once(sources, known):
 
 @pytest.mark.parametrize('options', ['exec', 'noexec'])
 def test_nothing_executed(sources, tmp_path, options):
-    """With the mode bits lost, and where they do not count."""
+    """The module is built where no file is executable, and on a file system mounted noexec."""
     if options == 'exec':
         for path in sources.rglob('*'):
             if path.is_file():
@@ -151,7 +144,7 @@ def test_nothing_executed(sources, tmp_path, options):
 
 
 def test_no_byte_exchanged(sources, tmp_path):
-    """Not every architecture can, riscv before 6.10 for one."""
+    """The driver exchanges no bytes atomically. Some architectures cannot: riscv before 6.10."""
     header = tmp_path / 'exchange.h'
     header.write_text('''
 #include <linux/atomic.h>
@@ -170,23 +163,22 @@ def test_no_byte_exchanged(sources, tmp_path):
 
 
 def test_recipes():
-    """Whatever is run by its path must be so by its interpreter."""
-    files = set(subprocess.run(['git', '-C', TOP, 'ls-files'], stdout=subprocess.PIPE, check=True,
-                               text=True).stdout.split())
+    """The Makefile runs our scripts by their interpreters."""
+    ours = set(files())
     recipes = [line.strip().lstrip('@-+') for line in (TOP / 'Makefile').read_text().splitlines()
                if line.startswith('\t')]
     called = [(re.split(r'[|;&]|\$\$\(|xargs(?: -\S+)*', line), line) for line in recipes]
     assert [line for commands, line in called
-            if any(command.split()[:1] and command.split()[0] in files
+            if any(command.split()[:1] and command.split()[0] in ours
                    for command in commands)] == []
-    # It reads them at all.
-    assert any(line.split()[1:2] and line.split()[1] in files for _, line in called)
+    # The lines above do find scripts in the Makefile.
+    assert any(line.split()[1:2] and line.split()[1] in ours for _, line in called)
 
 
 @pytest.mark.parametrize('name', ['a b', 'a\tb', 'a:b', 'a=b', 'a%b', 'a#b', 'a$b', "a'b", 'a"b', 'a\\b',
                                   'a;b', 'a,b', 'a(b', 'a[b]', 'a*b', 'a`b'])
 def test_paths_refused(tmp_path, name):
-    """What kbuild cannot is said in words."""
+    """A directory that kbuild cannot build in is refused with a message."""
     directory = tmp_path / name
     directory.mkdir()
     shutil.copy(TOP / 'Makefile', directory)
@@ -196,7 +188,7 @@ def test_paths_refused(tmp_path, name):
 
 
 def test_path_taken(sources):
-    """And others are not refused."""
+    """A directory with other special characters is not refused."""
     directory = sources.with_name('a-b_c+dé~1{2}@x^!')
     sources.rename(directory)
     code, output = run('make', '-C', directory, f'KDIR={KDIR}')
@@ -205,7 +197,7 @@ def test_path_taken(sources):
 
 
 def test_without_proc(sources):
-    """dkms.conf has nothing to say where there is no /proc."""
+    """dkms.conf can be read without /proc, and prints nothing."""
     code, output = in_namespace('''
         mount -t tmpfs tmpfs /proc
         kernelver=6.1.0 bash -c '. "$1"; echo "$PACKAGE_NAME"' bash "$1"

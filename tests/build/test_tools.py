@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""tools/ and the package's scripts, where something is not as they would have it."""
+"""The scripts of tools/ and of the package, in situations where they cannot do their work."""
 
-import pathlib
 import re
 
 import pytest
 
+from common.project import TOP, VERSION
 from conftest import in_namespace, run
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = TOP / 'tools'
-VERSION = re.search(r'^PACKAGE_VERSION="(.*)"$', (TOP / 'dkms.conf').read_text(), re.M)[1]
 TREE = f'/usr/src/virtio-balloon-{VERSION}'
 STOCK = '/lib/modules/6.1.0-9-test/kernel/drivers/virtio/virtio_balloon.ko'
 STORED = '/var/lib/dkms/virtio-balloon/original_module/6.1.0-9-test/x86_64/virtio_balloon.ko.xz'
@@ -24,7 +22,7 @@ STORED = '/var/lib/dkms/virtio-balloon/original_module/6.1.0-9-test/x86_64/virti
     ('6.12.48+deb13-cloud-arm64', 'cloud-arm64'), ('5.10.0-30-armmp-lpae', 'armmp-lpae'),
     ('6.12.48+deb13-powerpc64le-64k', 'powerpc64le-64k'), ('6.1.0-56-686-pae', '686-pae'),
     ('6.1.0-56-s390x', 's390x'), ('6.12.48+deb13-riscv64', 'riscv64'),
-    # Others have packages of which nothing is known.
+    # It is not known which packages other systems have.
     ('5.15.0-91-generic', None), ('6.8.12-1-pve', None), ('6.6.6-cloud', None),
     ('6.18.44', None), ('6.18.44-amd64-of-mine', None), ('6.5.0-kali3-amd64', None)])
 def test_headers(kernel, flavour):
@@ -33,7 +31,7 @@ def test_headers(kernel, flavour):
 
 
 def test_headers_asked_for(fakes):
-    """Wherever there are none."""
+    """make, make install and the package name the headers to install where they are missing."""
     fakes['uname'] = 'echo 6.1.0-9-cloud-amd64'
     fakes['dkms'] = ''
     fakes['dpkg-query'] = 'exit 1'
@@ -43,7 +41,7 @@ def test_headers_asked_for(fakes):
     code, output = in_namespace('mount -t tmpfs tmpfs /lib/modules; sh "$1"', TOOLS / 'install',
                                 PATH=fakes.path)
     assert code != 0 and wanted in output
-    # Of every kernel that the package finds.
+    # The package names those of all kernels that it finds.
     fakes['dpkg-query'] = 'printf 1'
     code, output = in_namespace('''
         mount -t tmpfs tmpfs /lib/modules
@@ -60,7 +58,7 @@ def test_headers_asked_for(fakes):
 @pytest.mark.parametrize('tool', ['install', 'uninstall'])
 @pytest.mark.parametrize('state', ['installed', 'half-configured', 'unpacked'])
 def test_packaged(fakes, tool, state):
-    """What dpkg owns is left to it, with the command that removes it."""
+    """The files of a package are not touched. The command that removes it is named."""
     fakes['dkms'] = ''
     fakes['dpkg-query'] = f'printf {state}'
     code, output = in_namespace(f'''
@@ -74,7 +72,7 @@ def test_packaged(fakes, tool, state):
 
 @pytest.mark.parametrize('state', ['exit 1', 'printf config-files', 'printf not-installed'])
 def test_not_packaged(fakes, state):
-    """What is no package is no reason to refuse."""
+    """uninstall works where the package is not installed."""
     fakes['dkms'] = f'echo virtio-balloon/{VERSION}'
     fakes['dpkg-query'] = state
     code, output = in_namespace(f'''
@@ -103,7 +101,7 @@ def test_preinst(fakes, owned):
 
 
 def activate(fakes, stock, insmod=''):
-    """On a kernel that refuses the module that modprobe finds."""
+    """Run activate on a kernel that refuses our module. Return what it says and does."""
     fakes['uname'] = 'echo 6.1.0-9-test'
     fakes['modprobe'] = '''case $1 in
         -r) rm -r /sys/module/virtio_balloon ;;
@@ -132,7 +130,7 @@ def activate(fakes, stock, insmod=''):
 
 @pytest.mark.parametrize('stock', [STOCK, STOCK + '.xz', STORED])
 def test_activate_refused(fakes, stock):
-    """The guest has its old driver again, and the reason is said."""
+    """The stock driver is loaded again, and the reason is said."""
     code, output, calls = activate(fakes, stock)
     assert calls == ['modprobe virtio', 'modprobe virtio_ring', f'insmod {stock}'], output
     assert code != 0

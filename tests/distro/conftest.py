@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Systems of the matrix, each changed and booted in the order of its tests."""
+"""Systems of the matrix. The tests of a file change and boot a system in their order."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def pytest_configure(config):
         'markers', 'core: build, install, load and statistics, for each run of CI')
 
 
-# One worker a system, for its tests follow one another.
+# All tests of a system run in one worker, since each builds on the ones before.
 @pytest.fixture(scope='module', params=[
     pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in matrix.names()])
 def name(request):
@@ -24,7 +24,7 @@ def programs(tmp_path_factory):
 
 
 class State:
-    """A system and what runs of it."""
+    """A system, its disk, and the guest that runs it."""
 
     def __init__(self, system, programs):
         self.system = system
@@ -33,7 +33,7 @@ class State:
         self.disk = None
 
     def boot(self, **options):
-        """Start it, in place of what ran; its disk is made when first needed."""
+        """Start the system. What ran of it is stopped. The disk is made when first needed."""
         self.stop()
         if self.disk is None:
             self.system.serve_tests(self.programs)
@@ -42,7 +42,7 @@ class State:
         return self.guest
 
     def reboot(self):
-        """As an administrator does, in the same QEMU."""
+        """Reboot as an administrator does, in the same QEMU."""
         self.guest.send('systemctl reboot')
         self.guest.wait_ready()
 
@@ -56,7 +56,7 @@ class State:
 
 @pytest.fixture(scope='module')
 def state(name, programs, tmp_path_factory):
-    """One system for all tests of a module, and the guest that runs it."""
+    """One system and its guest, for all tests of a file."""
     if not matrix.is_root():
         pytest.exit('changing whole systems needs root: sudo make check-kernels', 1)
     state = State(matrix.System(name, tmp_path_factory.mktemp(name)), programs)
@@ -75,7 +75,7 @@ def system(state):
 
 @pytest.fixture(autouse=True)
 def labelled(request, name, record_property):
-    """What the table calls this test."""
+    """Record what the table calls this test and its system."""
     record_property('system', name)
     params = [part for part in getattr(request.node.callspec, 'id', '').split('-')
               if part not in name.split('-')]
@@ -85,7 +85,7 @@ def labelled(request, name, record_property):
 
 @pytest.fixture
 def guest(state):
-    """What runs now; a test that leaves something on its console fails."""
+    """The guest that runs now. The test fails if the kernel complains meanwhile."""
     if state.guest is None:
         pytest.fail('an earlier test did not get the guest to run')
     yield state.guest

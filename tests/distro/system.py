@@ -1,34 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A system of the matrix: change it as root would, then boot it."""
+"""A system of the matrix, which is changed as its administrator would, and booted."""
 
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / 'qemu'))
-from guest import CommandError, Lab, start_guest    # noqa: E402
-from lab import LAB, TOP, run                       # noqa: E402
+sys.path.insert(0, str(HERE.parent))
+from common.guest import CommandError, Lab, start_guest     # noqa: E402
+from common.lab import qemu                                 # noqa: E402
+from common.project import DRIVER, TOP, answer              # noqa: E402
 
 # What an administrator unpacks, and where.
-SOURCES = ('src', 'include', 'tools', 'Kbuild', 'Makefile', 'dkms.conf', 'COPYING')
+SOURCES = (*DRIVER, 'tools', 'Makefile', 'COPYING')
 CLONE = '/usr/local/src/virtio-balloon'
-VERSION = re.search(r'^PACKAGE_VERSION="(.*)"$', (TOP / 'dkms.conf').read_text(), re.M)[1]
-# A whole Debian under emulation, on a busy machine.
+# Seconds. This is a whole Debian under emulation, perhaps on a busy machine.
 BOOT_TIMEOUT = 240
 IMAGE_SIZE = '6G'
 
-# In a mount namespace of its own: the tree below stays as it is, and nothing is
-# left mounted.
+# Begins each script that works on the copy of a system. It has a mount namespace of its own,
+# so that nothing is left mounted. The tree of the system stays as it is: changes go to an
+# overlay.
 ENTER = '''
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
 shift; cd "$1/root"; shift
 '''
-# No file of ours may be executed by its path, nor where dkms builds.
+# Our sources and dkms's directory are mounted noexec: the driver has to be built and
+# installed there all the same.
 CHROOT = ENTER + '''
 mount -t proc proc proc
 for directory in usr/local/src var/lib/dkms; do
@@ -42,35 +43,35 @@ exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 
 
 def rows():
-    """The matrix, a list of words a system."""
+    """The rows of the matrix, each as a list of words."""
     lines = (HERE / 'matrix').read_text().splitlines()
     return [line.split() for line in lines if line and not line.startswith('#')]
 
 
 def names():
-    """The systems of the matrix."""
+    """The names of the systems of the matrix."""
     return [row[0] for row in rows()]
 
 
 def suites():
-    """The systems that the guest tests run on, and what their kernels are called."""
+    """System -> kernel, for the systems that the guest tests run on."""
     return {name: kernel for name, _, _, kernel in rows() if kernel != '-'}
 
 
 class System:
-    """A copy of a tree that may be changed.
+    """A copy of a system, which may be changed.
 
-    name        of the matrix
-    directory   empty; takes the changes, the image and the guests
+    name        of the system in the matrix
+    directory   an empty directory, for the changes, the disk image and the guests
     """
 
     def __init__(self, name, directory):
         self.name = name
-        self.tree = pathlib.Path(run(HERE / 'tree', name))
+        self.tree = pathlib.Path(answer(HERE / 'make-system', name))
         self.directory = directory
         for part in 'upper', 'work', 'root':
             (directory / part).mkdir()
-        # The kernel it came with; a tree of sources has none.
+        # The kernel that it came with. A system of sources has none.
         self.release = None if name.endswith('-source') else self.releases()[0]
 
     def _enter(self, script, *args, **kwargs):
@@ -79,25 +80,24 @@ class System:
              'sh', '-euc', script, 'sh', self.tree, self.directory, *args], **kwargs)
 
     def try_sh(self, cmd, data=None):
-        """Run a shell command in it; return its exit code and its output."""
+        """Run a shell command in the system. Return its exit code and its output."""
         done = self._enter(CHROOT, cmd, input=data, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT)
         return done.returncode, done.stdout.decode(errors='replace')
 
     def sh(self, cmd, data=None):
-        """Run a shell command that must succeed; return its output."""
+        """Run a shell command that must succeed. Return its output."""
         code, output = self.try_sh(cmd, data)
         if code:
             raise CommandError(f'{self.name}: {cmd}: exit code {code}\n{output}')
         return output
 
     def releases(self):
-        """The kernels that are installed."""
+        """The releases of the kernels that are installed."""
         return self.sh('ls /lib/modules').split()
 
     def unpack_clone(self, directory=CLONE):
-        """Put our sources there, without what was built in them, and without mode bits
-        that somebody may count on."""
+        """Put our sources there, without what was built in them, and not executable."""
         tar = subprocess.run(
             ['tar', '-C', TOP, '--exclude=*.o', '--exclude=.*.cmd', '--exclude=facts.h',
              '--exclude=balloonstat', '--mode=a-x,a+X',
@@ -105,7 +105,7 @@ class System:
         self.sh(f'mkdir -p {directory} && tar -C {directory} -x --no-same-owner', tar)
 
     def build_module(self, target):
-        """Our module, by the system's own compiler; copied to where target says."""
+        """Build our module with the system's own compiler, and copy it to target."""
         self.unpack_clone()
         output = self.sh(f'make -C {CLONE} KDIR=/lib/modules/{self.release}/build W=1 2>&1')
         if 'warning' in output.lower():
@@ -113,7 +113,7 @@ class System:
         return self.copy_out(f'{CLONE}/virtio_balloon.ko', target)
 
     def serve_tests(self, programs):
-        """Make it a guest that Guest can talk to; programs are for its PATH."""
+        """Have the system run the commands of Guest. The programs are put on its PATH."""
         for path in (HERE.parent / 'guest/serve', *programs):
             self.sh(f'cat >/usr/local/sbin/{path.name} && '
                     f'chmod 755 /usr/local/sbin/{path.name}', path.read_bytes())
@@ -121,7 +121,7 @@ class System:
                 (HERE / 'serve.service').read_bytes())
 
     def image(self):
-        """A disk with the system as it is now."""
+        """Make a disk image of the system as it is now."""
         path = self.directory / 'disk.img'
         done = self._enter(ENTER + 'exec /sbin/mke2fs -q -F -t ext4 -d . "$1" "$2"',
                            path, IMAGE_SIZE)
@@ -136,14 +136,14 @@ class System:
         return target
 
     def boot(self, image, release=None, **options):
-        """Start it from the image, with its own kernel and initramfs."""
+        """Start a guest from the image, with the system's own kernel and initramfs."""
         release = release or self.release
         kernel = self.copy_out(f'/boot/vmlinuz-{release}', self.directory / 'vmlinuz')
         initrd = self.copy_out(f'/boot/initrd.img-{release}', self.directory / 'initrd')
-        lab = Lab(qemu=run(LAB / 'fetch', 'qemu'), vmlinux=kernel, bzimage=kernel,
+        lab = Lab(qemu=qemu(), vmlinux=kernel, bzimage=kernel,
                   initramfs=initrd, release=release, driver='ours',
                   append='root=/dev/vda rw', boot_timeout=BOOT_TIMEOUT)
-        # The only machine that suspends more than once, and only when booted so.
+        # Only a pc suspends more than once, and only if it was booted from a bzImage.
         options = {'memory': 1024, 'machine': 'pc', 'bzimage': True, 'reboot': True} | options
 
         def new_directory():
@@ -151,12 +151,12 @@ class System:
         return start_guest(lab, new_directory, disks=[image], **options)
 
     def close(self):
-        # Files of the overlay's workdir may be of nobody's.
+        # It may be impossible to remove the overlay's workdir.
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def compile_programs(directory):
-    """The guest programs of tests/guest, static."""
+    """Compile the programs of tests/guest, statically linked."""
     programs = []
     for source in (HERE.parent / 'guest').glob('*.c'):
         program = directory / source.stem

@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Where ours cannot be used, the administrator learns why and what to do, and
-neither apt nor dkms is left with half of it."""
+"""Systems and kernels where the driver cannot be used.
+
+The administrator is told why, and what to do. Neither apt nor dkms is left with a half
+finished installation."""
 
 import pytest
 
+from common.project import FIRST_KERNEL, KERNELS, LAST_KERNEL
 from system import CLONE
 from test_install import NAME
+
+# The kernels next to those that are supported.
+TOO_OLD = f'{FIRST_KERNEL[0]}.{FIRST_KERNEL[1] - 1}.0-1-amd64'
+TOO_NEW = f'{LAST_KERNEL[0]}.{LAST_KERNEL[1] + 1}.0-1-amd64'
 
 
 def check_nothing(system, kernel):
@@ -32,7 +39,7 @@ def test_without_headers(system):
 
 
 def other_kernel(system, kernel, built_in=False):
-    """As if another kernel had been installed, with headers that would build."""
+    """Make the system look as if another kernel with its headers were installed."""
     system.sh(f'mkdir -p /lib/modules/{kernel} && cd /lib/modules/{kernel} && '
               f'cp -rL ../{system.release}/build build && touch modules.order modules.builtin')
     if built_in:
@@ -41,19 +48,19 @@ def other_kernel(system, kernel, built_in=False):
 
 
 @pytest.mark.parametrize('kernel, built_in, reason', [
-    ('4.19.0-1-amd64', False, 'supports 5.10 to 7.3'),
-    ('5.9.0-1-amd64', False, 'supports 5.10 to 7.3'),
-    ('7.4.0-1-amd64', False, 'supports 5.10 to 7.3'),
+    ('4.19.0-1-amd64', False, f'supports {KERNELS}'),
+    (TOO_OLD, False, f'supports {KERNELS}'),
+    (TOO_NEW, False, f'supports {KERNELS}'),
     ('6.6.6-cloud', True, 'Use a kernel with CONFIG_VIRTIO_BALLOON=m'),
-], ids=['4.19', '5.9', '7.4', 'built_in'])
+], ids=['4.19', 'too_old', 'too_new', 'built_in'])
 def test_kernel(system, kernel, built_in, reason):
     other_kernel(system, kernel, built_in)
     code, output = system.try_sh(f'make -C {CLONE} install KVER={kernel}')
     assert code != 0 and reason in output and kernel in output
     check_nothing(system, kernel)
 
-    # It is there for another kernel, and this one comes: what apt runs is not
-    # to fail, or the kernel's package would be left half-configured.
+    # The module is installed for one kernel, and then this kernel is installed. What apt
+    # runs must not fail, or the package of the kernel would be left half-configured.
     system.sh(f'make -C {CLONE} install KVER={system.release}')
     for hooks in 'postinst.d', 'header_postinst.d':
         output = system.sh(f'run-parts --verbose --regex="^dkms$" --arg={kernel} '
@@ -66,7 +73,7 @@ def test_kernel(system, kernel, built_in, reason):
 
 
 def test_key_not_enrolled(state, system):
-    """The kernel takes no module but those signed with a key that it knows."""
+    """The kernel only takes modules that are signed with a key that it knows."""
     system.sh(f'make -C {CLONE} install KVER={system.release}')
     guest = state.boot(append='module.sig_enforce=1')
     assert guest.try_sh(f'test -d /sys/module/{NAME}')[0] != 0
@@ -75,18 +82,18 @@ def test_key_not_enrolled(state, system):
     status = guest.sh(f'make -s -C {CLONE} status')
     assert 'loaded:     nothing' in status
     signed = guest.sh(f'modinfo -F signer {NAME}').strip()
-    # dkms does so from 3.0 on.
+    # dkms signs modules from version 3.0 on.
     assert bool(signed) == (system.name != 'debian-11')
     if signed:
         assert 'mokutil --import /var/lib/dkms/mok.pub' in status
     else:
         assert 'not signed' in status
-    # Who swaps it all the same is left with the driver that there was.
+    # make activate then loads the stock driver again.
     code, output = guest.try_sh(f'make -C {CLONE} activate')
     assert code != 0 and 'the stock driver is loaded again, from /' in output, output
     assert guest.try_sh(f'test -e /sys/module/{NAME}/version')[0] != 0
     assert guest.driver_ok()
-    # And back to what can be loaded.
+    # After make uninstall, make activate loads the stock driver without an error.
     guest.sh(f'make -C {CLONE} uninstall', timeout=900)
     guest.sh(f'make -C {CLONE} activate')
     assert guest.try_sh(f'test -e /sys/module/{NAME}/version')[0] != 0

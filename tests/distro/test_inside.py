@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""All of it inside a guest that runs: compiled there, swapped without a reboot."""
+"""Installs the driver inside a running guest: it is compiled there, and swapped without a reboot."""
 
 import re
 
 import pytest
 
-from guest import MIB
-from system import CLONE, VERSION
+from common.guest import MIB
+from common.project import VERSION
+from system import CLONE
 from test_install import NAME, STATISTICS, check_ours, complaints, stock
 
 SIZE = 800 * MIB
@@ -29,7 +30,7 @@ def test_swap(state, system):
 
     output = guest.sh(f'make -C {CLONE} install', timeout=900)
     assert not complaints(output), output
-    # Nothing happens behind anybody's back.
+    # make install does not load it.
     assert guest.try_sh(f'test -e /sys/module/{NAME}/version')[0] != 0
     assert 'not the one that is loaded' in guest.sh(f'make -s -C {CLONE} status')
 
@@ -44,7 +45,7 @@ def test_swap(state, system):
 
 
 def test_upgrade(guest):
-    """A kernel is installed while all this runs."""
+    """A second kernel is installed while the guest runs."""
     output = guest.sh('apt-get -y install --no-install-recommends /srv/upgrade/*.deb',
                       timeout=1200)
     upgrade = guest.sh('ls /lib/modules | grep cloud').strip()

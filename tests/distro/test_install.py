@@ -1,39 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""From the sources to a guest that runs ours, and back: as an administrator does.
+"""Installs the driver from the sources, uses it, and removes it, as an administrator does.
 
-The tests are the steps, in this order."""
+The tests are the steps of this, in their order."""
 
 import re
 
 import pytest
 
-from guest import MIB
-from system import CLONE, VERSION
+from common.guest import MIB
+from common.project import VERSION
+from common.stat_names import NAMES
+from system import CLONE
 
 NAME = 'virtio_balloon'
 SIZE = 800 * MIB        # of a guest that has more
-STATISTICS = {'swap-in', 'swap-out', 'major-faults', 'minor-faults', 'free-memory',
-              'total-memory', 'available-memory', 'disk-caches', 'htlb-pgalloc',
-              'htlb-pgfail', 'oom-kills', 'alloc-stalls', 'async-scans',
-              'direct-scans', 'async-reclaims', 'direct-reclaims'}
-# What dkms and apt say when something is not as it should be.
+STATISTICS = set(NAMES)
+# Words that dkms and apt use when something is not as it should be.
 COMPLAINT = re.compile(r'\b(error|warning|deprecated|failed|bad return)\b', re.I)
 
 
 def complaints(output):
-    # dkms 3 has readelf look into a kernel that has no such section.
+    # dkms 3 runs readelf on a kernel, and asks for a section that it does not have.
     return [line for line in output.splitlines()
             if COMPLAINT.search(line) and not line.startswith('readelf: ')]
 
 
 def stock(release):
-    """Shell words for the stock module's checksum, wherever it is."""
+    """A shell command that prints the checksum of the stock module."""
     return (f'cd /lib/modules/{release} && '
             f'sha256sum kernel/drivers/virtio/{NAME}.ko*')
 
 
 def check_ours(guest, release):
-    """Ours is loaded, and from where dkms put it."""
+    """Our module is loaded, and it is the file that dkms has installed."""
     assert guest.sh('uname -r').strip() == release
     assert guest.read(f'/sys/module/{NAME}/version') == VERSION
     path = guest.sh(f'modinfo -n {NAME}').strip()
@@ -44,7 +43,7 @@ def check_ours(guest, release):
 
 @pytest.mark.core
 def test_build(system):
-    """With its own compiler, and every warning that the kernel knows."""
+    """The system's own compiler has no warnings, also with W=1."""
     output = system.sh(f'cp -r {CLONE} /root/build && cd /root/build && '
                        f'make KDIR=/lib/modules/{system.release}/build W=1 2>&1')
     assert 'warning' not in output.lower(), output
@@ -63,7 +62,7 @@ def test_install(system):
 
 
 def test_upgrade(system):
-    """A second kernel comes, and finds the module by itself."""
+    """When a second kernel is installed, dkms builds the module for it."""
     output = system.sh('apt-get -y install --no-install-recommends /srv/upgrade/*.deb')
     system.upgrade, = set(system.releases()) - {system.release}
     assert re.search(rf'{VERSION}, {re.escape(system.upgrade)}.*: installed',
@@ -73,7 +72,7 @@ def test_upgrade(system):
 
 @pytest.mark.core
 def test_loaded_by_udev(state, system):
-    """Nobody says modprobe."""
+    """The system loads our module by itself."""
     guest = state.boot()
     check_ours(guest, system.release)
     assert guest.driver_ok()
@@ -107,7 +106,7 @@ def test_suspend(guest):
     sent = guest.send('echo mem >/sys/power/state')
     if guest.qmp.take_event('SUSPEND', 60) is None:
         guest.fail('the guest did not suspend')
-    # Only a driver that was told gave these back.
+    # The driver was told of it, and has given the pages back.
     assert guest.actual() == guest.memory
     guest.qmp.cmd('system_wakeup')
     assert guest.result(sent)[0] == 0
@@ -119,7 +118,7 @@ def test_suspend(guest):
 def test_reboot(state, guest, system):
     state.reboot()
     check_ours(guest, system.release)
-    # The target stands, and is taken up at once.
+    # The host's target has not changed, and the driver follows it at once.
     guest.wait_actual(SIZE)
     guest.balloon(guest.memory)
     guest.wait_actual(guest.memory)
@@ -132,7 +131,7 @@ def test_upgraded_kernel(state, system):
 
 
 def test_remove(state, system):
-    """The stock driver is back, as it was to the last byte."""
+    """After removal the stock driver is used, and its module is the same file as before."""
     guest = state.boot()
     check_ours(guest, system.release)
     output = guest.sh(f'make -C {CLONE} uninstall', timeout=900)

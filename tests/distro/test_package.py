@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The Debian package: installed, removed, and where it cannot be built for."""
+"""Installs and removes the Debian package, also where there is nothing to build the module for."""
 
 import re
 
-from lab import TOP
-from system import CLONE, VERSION
-from test_declined import other_kernel
+from common.project import TOP, VERSION
+from system import CLONE
+from test_declined import TOO_NEW, other_kernel
 from test_install import NAME, complaints, stock
 
 DEB = TOP / 'dist' / f'virtio-balloon-dkms_{VERSION}_all.deb'
@@ -35,25 +35,25 @@ def test_remove(system):
 
 
 def test_other_kernel(system):
-    """A kernel that ours cannot serve is no reason for the package to fail."""
-    other_kernel(system, '7.4.0-1-amd64')
+    """The package does not fail where there is a kernel that the driver does not support."""
+    other_kernel(system, TOO_NEW)
     system.sh('cat >/root/balloon.deb', DEB.read_bytes())
     system.sh(INSTALL)
     assert system.sh('dpkg --audit') == ''
     status = system.sh('dkms status')
-    assert system.release in status and '7.4.0' not in status
-    system.sh('apt-get -y purge virtio-balloon-dkms && rm -r /lib/modules/7.4.0-1-amd64')
+    assert system.release in status and TOO_NEW not in status
+    system.sh(f'apt-get -y purge virtio-balloon-dkms && rm -r /lib/modules/{TOO_NEW}')
 
 
 def test_without_headers(system):
-    """Installed all the same, and built as soon as there are headers."""
+    """The package is installed without headers. The module is built when they are installed."""
     build = f'/lib/modules/{system.release}/build'
     system.sh(f'mv {build} /root/build')
     output = system.sh(INSTALL)
     assert f'apt install linux-headers-{system.release}' in output
     assert system.sh('dpkg --audit') == ''
     assert ': installed' not in system.sh('dkms status')
-    # What the package of the headers runs.
+    # The package of the headers runs this.
     system.sh(f'mv /root/build {build} && '
               f'run-parts --arg={system.release} /etc/kernel/header_postinst.d')
     assert re.search(rf'{VERSION}, {re.escape(system.release)}.*: installed',
@@ -62,7 +62,7 @@ def test_without_headers(system):
 
 
 def test_flavour(system):
-    """apt does not know which kernel runs: the package brings no headers for another."""
+    """The package recommends no headers, since apt does not know which kernel runs."""
     cloud = f'{system.release.removesuffix("-amd64")}-cloud-amd64'
     system.sh('dpkg -r --force-depends linux-headers-amd64 && '
               f'mkdir /lib/modules/{cloud} && touch /lib/modules/{cloud}/modules.dep')
@@ -74,13 +74,13 @@ def test_flavour(system):
 
 
 def test_over_make_install(system):
-    """What make install left is not mixed with what dpkg owns."""
+    """The package is not installed over what make install has left."""
     system.sh(f'make -C {CLONE} install KVER={system.release}')
     before = system.sh('dkms status')
     code, output = system.try_sh(INSTALL)
     assert code != 0 and 'make uninstall' in output, output
     assert system.sh('dpkg --audit') == '' and system.sh('dkms status') == before
-    # As it says.
+    # The command that it suggests removes that.
     system.sh(re.search(r'^  (dkms remove .*)', output, re.M)[1])
     system.sh(INSTALL)
     system.sh('apt-get -y purge virtio-balloon-dkms')

@@ -3,11 +3,12 @@
  * hog MIB - take memory and keep it
  *
  * Fills MIB mebibytes with a pattern, says "filled", then waits. On SIGUSR1 it
- * reads all of it back and says "intact", or "corrupt" and exits with 1: a page
- * that was lost or handed out twice shows. On SIGUSR2 it begins to write to all
- * of it over and over, until the next SIGUSR1: more than fits then thrashes.
+ * reads all of it back and says "intact", or "corrupt" and exits with 1. A page
+ * that was lost or is used twice is found this way. On SIGUSR2 it writes to all
+ * of it over and over, until the next SIGUSR1. If it has more than there is
+ * memory, the guest then thrashes.
  *
- * The OOM killer is to take this process before any other.
+ * The OOM killer chooses this process before any other.
  */
 #include <signal.h>
 #include <stdint.h>
@@ -53,7 +54,7 @@ static void verify(void)
 	say("intact");
 }
 
-/* One word a page, and the same one as before: the pattern stays. */
+/* Write one word to each page. It is the one that is there, so the pattern stays. */
 static void churn(const sigset_t *sigs)
 {
 	const struct timespec now = { 0, 0 };
@@ -83,7 +84,7 @@ int main(int argc, char **argv)
 	sigaddset(&sigs, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &sigs, NULL);
 
-	/* Overcommit would refuse a hog that is bigger than the guest. */
+	/* Without MAP_NORESERVE, a hog that is larger than the guest is refused. */
 	mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mem == MAP_FAILED) {
@@ -91,7 +92,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	nr_words = size / sizeof(*mem);
-	/* One hog's pages must not pass for another's. */
+	/* The pages of two hogs have different patterns. */
 	salt = (uint64_t)getpid() << 32;
 	fill();
 	say("filled");

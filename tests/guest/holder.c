@@ -2,9 +2,9 @@
 /*
  * holder MIB FILE - read the beginning of a file into pipes, and leave it there
  *
- * The pipes hold references to the page cache, as those of a server do that
- * sends files to somebody slow: kswapd scans these pages again and again and
- * can reclaim none. Says "filled" when all are held.
+ * The pipes hold references to the page cache, like those of a server that sends
+ * files to a slow client. kswapd scans these pages again and again and can
+ * reclaim none. Says "filled" when all are held.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

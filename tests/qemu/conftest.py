@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Options, and guests that are looked over when the test is done with them."""
+"""Options of the guest tests, and guests whose logs are checked when a test has ended."""
 
 import pathlib
 
 import pytest
 
-from guest import FIRST_WITH_PRESSURE, GuestError, start_guest, version
-from lab import TOP, has_option, kernel_tree, make_lab, release
-from qmp import QMPError
+from common.guest import FIRST_WITH_PRESSURE, GuestError, start_guest, version
+from common.lab import has_option, kernel_tree, make_lab, release
+from common.project import TOP
+from common.qmp import QMPError
 
 
 def pytest_addoption(parser):
@@ -63,15 +64,15 @@ def lab(pytestconfig, tmp_path_factory):
 
 @pytest.fixture
 def boot(lab, request, tmp_path_factory):
-    """Start a guest; takes the options of Guest.
+    """A function that starts a guest, with the options of Guest.
 
-    When the test is over, failed or not, every guest must still be running
-    (unless it was to end) and have nothing bad in its log.
+    When the test has ended, whether it failed or not, each guest must still be running (unless
+    it was to end), and its kernel must not have complained.
     """
     guests = request.node.guests = []
 
     def start(**options):
-        # Short: the path of a UNIX socket has room for 107 characters.
+        # The path has to be short, since that of a UNIX socket has at most 107 characters.
         guest = start_guest(lab, lambda: tmp_path_factory.mktemp('guest'), **options)
         guests.append(guest)
         return guest
@@ -88,17 +89,17 @@ def boot(lab, request, tmp_path_factory):
 
 @pytest.fixture
 def guest(boot):
-    """A plain guest with a balloon, the driver not loaded yet."""
+    """A guest with a balloon. The driver is not loaded yet."""
     return boot()
 
 
 def tidy(guest):
-    """End what a test began, and see that it has cost the guest no memory."""
+    """End what a test began, and check that no memory is missing in the guest."""
     guest.try_sh('killall -9 hog')
     try:
         guest.balloon(guest.memory)
     except QMPError:
-        pass        # there is none, or none with a driver
+        pass        # there is no balloon, or it has no driver
     if guest.try_sh('test -d /sys/module/virtio_balloon')[0] == 0:
         guest.unload()
     total = guest.meminfo()['MemTotal']
@@ -108,7 +109,7 @@ def tidy(guest):
 
 @pytest.fixture(scope='module')
 def kept():
-    """The guest that the next test of the module may use again."""
+    """The guest that the next test of the file may use again."""
     guests = {}
     yield guests
     for guest in guests.values():
@@ -117,10 +118,10 @@ def kept():
 
 @pytest.fixture
 def borrow(lab, kept, request, tmp_path_factory):
-    """As boot, but a guest of the same kind is handed on from test to test.
+    """Like boot, but a test may get the guest of the test before it, if that has the same options.
 
-    The driver is not loaded, the target is the full size, and no memory is
-    missing. Only the last guest is kept, and none that a test failed with.
+    The driver is not loaded then, the target is the full size, and no memory is missing. Only
+    the last guest is kept, and no guest of a test that has failed.
     """
     guests = request.node.guests = []
 
@@ -162,13 +163,13 @@ def teller(record_property, table):
 
 @pytest.fixture
 def shows(record_property):
-    """Say what a test found out about a feature, for a table of kernels."""
+    """Record what a test has shown about a feature, for tests/distro/print-table."""
     return teller(record_property, 'shows')
 
 
 @pytest.fixture
 def survives(record_property):
-    """Say whether the driver came through it when something went wrong, for another."""
+    """Record whether the driver went on when something went wrong, for tests/distro/print-table."""
     return teller(record_property, 'survives')
 
 

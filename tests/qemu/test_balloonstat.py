@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""balloonstat on real guests: what it calls each kind of memory pressure."""
+"""balloonstat on real guests: how it names each kind of memory pressure."""
 
 import fcntl
 import json
 import os
-import pathlib
 import signal
 import socket
 import subprocess
@@ -12,30 +11,30 @@ import threading
 
 import pytest
 
-from guest import MIB, GuestError, Hog
-from lab import TOP
-from scenes import almost_full
+from common.guest import MIB, GuestError, Hog
+from common.pressure import almost_full
+from common.project import BALLOONSTAT, TOP
 
 TOOL = TOP / 'tools' / 'balloonstat'
 DISK = 384      # MiB
 SMALL = {'memory': 256, 'swap': 192, 'disk': DISK}
-# A guest under emulation, on a machine that does other things too.
+# Seconds. The guest is emulated, and the machine may be busy.
 PATIENCE = 120
 
 
 @pytest.fixture(scope='session')
 def balloonstat():
-    """The program; built if it is not, by one at a time."""
-    if 'BALLOONSTAT' in os.environ:
-        return pathlib.Path(os.environ['BALLOONSTAT'])
-    with open(TOOL / 'Makefile') as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        subprocess.run(['make', '-s', '-C', TOOL], check=True)
-    return TOOL / 'build' / 'balloonstat'
+    """The program. It is built unless the environment names another one."""
+    if 'BALLOONSTAT' not in os.environ:
+        # Only one worker builds it at a time.
+        with open(TOOL / 'Makefile') as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            subprocess.run(['make', '-s', '-C', TOOL], check=True)
+    return BALLOONSTAT
 
 
 class Watch:
-    """balloonstat at one-second intervals; what it said, and a way to wait for more."""
+    """Runs balloonstat at intervals of a second, and keeps what it says."""
 
     def __init__(self, program, guest, *args):
         self.guest = guest
@@ -54,7 +53,7 @@ class Watch:
         return [o['diagnosis']['name'] for o in self.objects[begin:] if 'diagnosis' in o]
 
     def wait(self, name, begin=None, what=''):
-        """Until it calls what is the matter this; returns that object."""
+        """Wait until its diagnosis has this name. Return that object."""
         begin = len(self.objects) if begin is None else begin
         try:
             self.guest.wait_for(lambda: name in self._names(begin), PATIENCE, f'{name}{what}')
@@ -86,13 +85,13 @@ def watch(balloonstat):
 
 
 def read_disk(guest):
-    """More page cache than there is memory."""
+    """Read more from a disk than there is memory."""
     return guest.sh('dd if=/dev/vdb of=/dev/null bs=1M 2>/dev/null; '
                     'dd if=/dev/vdb of=/dev/null bs=1M 2>/dev/null', PATIENCE)
 
 
 def test_whole_guest(borrow, watch, shows):
-    """Rows 3, 4 and 1 of the table, with health before and after."""
+    """Rows 3, 4 and 1 of the table. Before and after each, the diagnosis is healthy."""
     guest = borrow(**SMALL)
     guest.load()
     w = watch(guest, '--set', 'oom-hold=5')
@@ -134,7 +133,7 @@ def test_whole_guest(borrow, watch, shows):
 
 @pytest.mark.pressure
 def test_balloon_too_large(borrow, watch):
-    """The same pressure, but the balloon has what the guest wants."""
+    """The guest is thrashing, but the balloon has the memory that it needs."""
     guest = borrow(**SMALL)
     guest.load()
     guest.balloon(160 * MIB)
@@ -145,7 +144,7 @@ def test_balloon_too_large(borrow, watch):
     o = w.wait('thrashing')
     assert o['diagnosis']['advice'].startswith(
         'balloon too large: it holds 96.0 MiB of 256.0 MiB; give some back')
-    # Which helps.
+    # Doing so helps.
     guest.balloon(guest.memory)
     w.wait('healthy')
     hog.kill()
@@ -153,7 +152,7 @@ def test_balloon_too_large(borrow, watch):
 
 @pytest.mark.pressure
 def test_kswapd_fails(boot, watch, shows):
-    """Row 5: kswapd finds little that it can reclaim, and nobody has to wait yet."""
+    """Row 5: kswapd finds little that it can reclaim, but no allocation has to wait yet."""
     guest = boot(memory=256, disk=DISK)
     guest.load()
     w = watch(guest)
@@ -161,7 +160,7 @@ def test_kswapd_fails(boot, watch, shows):
     with almost_full(guest, '/dev/vda', DISK, PATIENCE):
         o = w.wait('kswapd-fails')
     numbers = o['diagnosis']['numbers']
-    # Below 30, or on its way out of the band above that.
+    # It is below 30, or within the hysteresis above that.
     assert numbers['reclaimed-percent'] < 37.5 and numbers['alloc-stalls'] < 1
     assert 'the next demand for memory will wait' in o['diagnosis']['advice']
     shows('balloonstat: background reclaim fails (row 5)', True)
@@ -170,7 +169,7 @@ def test_kswapd_fails(boot, watch, shows):
 
 @pytest.fixture
 def limited():
-    """A cgroup with a limit, in this guest."""
+    """A function that makes a cgroup with a limit in a guest."""
     made = []
 
     def make(guest, mib, swap='max'):
@@ -185,7 +184,8 @@ def limited():
 
 @pytest.mark.pressure
 def test_cgroup_that_swaps(borrow, watch, limited, shows):
-    """On 7.3 direct scans without stalls; before, memory swapped out by nobody."""
+    """On 7.3 there are direct scans without stalls. On older kernels there is swap-out that no
+    counted reclaim explains."""
     guest = borrow(**SMALL)
     guest.load()
     w = watch(guest)
@@ -207,7 +207,7 @@ def test_cgroup_that_swaps(borrow, watch, limited, shows):
 
 @pytest.mark.pressure
 def test_cgroup_of_page_cache(borrow, watch, limited, shows):
-    """What it gives up is read again: on 7.3 that is seen, before nothing is."""
+    """Its page cache is reclaimed and read again. 7.3 counts that, and older kernels do not."""
     guest = borrow(**SMALL)
     guest.load()
     w = watch(guest)
@@ -227,7 +227,7 @@ def test_cgroup_of_page_cache(borrow, watch, limited, shows):
 
 @pytest.mark.pressure
 def test_kill_in_a_cgroup(borrow, watch, limited, shows):
-    """Is no sign that the guest is short of memory."""
+    """An OOM kill because of a cgroup's limit does not mean that the guest is short of memory."""
     guest = borrow(**SMALL)
     guest.load()
     w = watch(guest, '--set', 'oom-hold=3')
@@ -286,7 +286,7 @@ def test_old_tags_only(borrow, balloonstat):
 
 
 def test_reboot(boot, watch):
-    """Counters begin anew, and that gives no rates."""
+    """After a reboot counters start again from 0, and no rates are computed from that."""
     guest = boot(reboot=True)
     guest.load()
     w = watch(guest)
@@ -300,7 +300,7 @@ def test_reboot(boot, watch):
                    'rates after a reset')
     assert all(rate is None or rate >= 0 for o in w.objects[begin:] if o.get('rates')
                for rate in o['rates'].values())
-    # QEMU's word of it may come before the numbers are gone, which then say it again.
+    # QEMU may tell of the reset before the old numbers are gone. Then there are two events.
     events = [o['event'] for o in w.objects[begin:]]
     assert events.count('reset') in (1, 2)
 

@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Compaction: mm moves the balloon's pages, and the host is told."""
+"""Compaction: mm moves the balloon's pages, and the driver tells the host."""
 
 import random
 import time
 
 import pytest
 
-from guest import MIB
+from common.guest import MIB
 
 MEMORY = 320            # MiB
 SIZE = 224 * MIB        # what the guest is left with
-LEFT = 24 * MIB         # of what is free at first, for the guest to go on
-BLOCK = 64 * 1024       # how finely the balloon is spread
+LEFT = 24 * MIB         # of free memory, so that the guest can go on
+BLOCK = 64 * 1024       # bytes. The balloon is spread in blocks of this size
 HOG = 32                # MiB
-ENOUGH = 256            # pages, of thousands
+ENOUGH = 256            # pages that have to be moved, of thousands that could be
 FILES = '/tmp/files'
 HUGE = '/proc/sys/vm/nr_hugepages'
 COMPACT = '/proc/sys/vm/compact_memory'
 
 
 def check(guest, size, hog):
-    """The balloon is as large as wanted, to the page, and no page is two's."""
+    """The balloon has exactly this size, and the hog's pages have their content."""
     guest.wait_actual(size)
     total = guest.meminfo()['MemTotal']
     assert total == guest.total - (guest.memory - size)
@@ -28,24 +28,23 @@ def check(guest, size, hog):
 
 
 def moved(guest):
-    """Pages of the balloon that mm has moved since boot."""
+    """The number of the balloon's pages that mm has moved since boot."""
     return guest.vmstat()['balloon_migrate']
 
 
 @pytest.fixture
 def spread(borrow):
-    """A guest whose balloon is all over its memory, with holes in between,
-    and a hog in it."""
+    """A guest whose balloon is spread all over its memory, with holes in it, and a hog."""
     guest = borrow(memory=MEMORY)
     guest.load()
-    # A huge page of the hog would not be moved.
+    # If the hog had huge pages, they would not be moved.
     guest.sh('echo never >/sys/kernel/mm/transparent_hugepage/enabled')
-    # kcompactd would do what the tests are to see, before they look.
+    # kcompactd might move the pages before a test looks.
     guest.sh('echo 0 >/proc/sys/vm/compaction_proactiveness')
     guest.sh(f'mkdir -p {FILES} && mount -t tmpfs -o size=90% files {FILES}')
     hog = guest.hog(HOG)
-    # All of it, or the balloon might be at one end alone, where compaction
-    # moves pages to and not from.
+    # Fill all memory with files. Otherwise the balloon might be at one end of memory only, and
+    # compaction moves pages to there and not from there.
     blocks = (guest.meminfo()['MemFree'] - LEFT) // BLOCK
     guest.sh(f"""awk 'BEGIN {{
         block = sprintf("%{BLOCK}s", "")
@@ -54,7 +53,7 @@ def spread(borrow):
             printf "%s", block >file
             close(file)
         }} }}'""")
-    # The balloon goes into the holes first, being made of small pages.
+    # Remove every second file. The balloon fills these holes first, since its pages are small.
     guest.sh(f'rm {FILES}/*[02468]')
     guest.balloon(SIZE)
     guest.wait_actual(SIZE)
@@ -62,7 +61,7 @@ def spread(borrow):
     check(guest, SIZE, hog)
     yield guest, hog
 
-    # All that was taken comes back, from wherever it is by now, and is used.
+    # All pages come back, wherever they have been moved, and are used.
     guest.sh(f'echo 0 >{HUGE}')
     guest.balloon(guest.memory)
     check(guest, guest.memory, hog)
@@ -80,9 +79,9 @@ def test_compact_memory(spread, shows):
     guest.sh(f'echo 1 >{COMPACT}')
     pages = moved(guest) - before
     assert pages > ENOUGH
-    # All memory has been used: with each page that goes to the host in place
-    # of another, the host provides one less, until the other is used too. What
-    # QEMU itself needs grows by some MiB meanwhile.
+    # When a page moves, the host gets another page instead of it. All memory has been used
+    # before, so QEMU has one page less then, until the guest uses the first page again.
+    # Meanwhile QEMU itself needs some MiB more.
     assert rss - guest.rss() > pages * 4096 // 2
     check(guest, SIZE, hog)
     shows('pages migrate when memory is compacted', True)
@@ -92,8 +91,8 @@ def test_huge_pages(spread):
     guest, hog = spread
     before = moved(guest)
     for _ in range(8):
-        # As many as there are: mm makes some, and gives up before long; at
-        # first perhaps without a try, having failed a moment ago.
+        # Ask for more huge pages than there can be. mm makes some of them, and gives up soon.
+        # At first it may give up at once, if it has failed just before.
         guest.sh(f'echo 0 >{HUGE}; echo {MEMORY} >{HUGE}')
         if moved(guest) - before > ENOUGH:
             break
@@ -112,7 +111,7 @@ def test_while_resizing(spread):
     while time.monotonic() < end:
         guest.balloon(rng.randrange(SIZE, guest.memory, 4096))
         time.sleep(rng.random() / 2)
-    # It may end with huge pages left, which the balloon could not have.
+    # Huge pages may be left, which the balloon cannot use.
     guest.sh(f'kill {loop}; while test -d /proc/{loop}; do sleep 0.1; done; '
              f'echo 0 >{HUGE}')
     assert moved(guest) - before > ENOUGH

@@ -1,25 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Devices that die under the driver: everybody else goes on."""
+"""Devices that are reset behind the driver's back, or pulled out. The guest goes on."""
 
 import pytest
 
-from guest import MIB, STOCK_WARNS
-from test_hint import begin_migration
+from common.guest import MIB, STOCK_WARNS
+from common.pci import PULL, PULLABLE, REMOVE, RESET, check_pulled
 
 LARGE, SIZE, SMALL = 384 * MIB, 256 * MIB, 160 * MIB
-PATIENCE = 20           # seconds, of the ten or so that it may take
-DEVICE = '$(readlink -f /sys/bus/virtio/drivers/virtio_balloon/virtio*/..)'
-RESET = f'{DEVICE}/reset'
-REMOVE = f'{DEVICE}/remove'
-# Or a root port has no slot to switch off.
-PULLABLE = ('-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off')
-# Its Slot Control, in words, and what switches the slot off.
-SLOT_CONTROL, OFF = 0x6c // 2, r'\361\007'
+PATIENCE = 20           # seconds. It takes ten or so at the most
 
 
 @pytest.fixture
 def start(boot):
-    """A guest whose device can be reset by itself, and pulled: a PCI Express one."""
+    """A function that starts a guest whose device can be reset by itself, and pulled."""
     def start(incoming=None, **balloon):
         guest = boot(balloon={'bus': 'port0', **balloon}, ports=1, incoming=incoming,
                      qemu_args=PULLABLE)
@@ -36,18 +29,8 @@ def guest(start):
     return start()
 
 
-# Takes the device out of its slot; nobody is asked, and no driver told.
-PULL = f"printf '{OFF}' | dd of={DEVICE}/../config bs=2 seek={SLOT_CONTROL} conv=notrunc"
-
-
-def check_pulled(guest):
-    port = next(device for device in guest.qmp.cmd('query-pci')[0]['devices']
-                if device['qdev_id'] == 'port0')
-    assert port['pci_bridge']['devices'] == []
-
-
 def inflate_and(guest, size, cmd):
-    """Run a command in the guest in the midst of inflating, however quick that is."""
+    """Set the target, and run a command in the guest while it inflates."""
     less = (guest.meminfo()['MemTotal'] - 16 * MIB) >> 10
     sent = guest.send('until read -r _ total _ </proc/meminfo && '
                       f'[ "$total" -lt {less} ]; do :; done; {cmd}')
@@ -57,14 +40,14 @@ def inflate_and(guest, size, cmd):
 
 
 def check_found_out(guest):
-    """A driver that waits for the device finds out without anybody asking."""
+    """A driver that waits for the device notices by itself that it has died."""
     guest.wait_log('the device died', PATIENCE)
     guest.wait_for(lambda: guest.meminfo()['MemTotal'] == guest.total, PATIENCE,
                    'the memory to come back')
 
 
 def check_not_removed(guest):
-    """rmmod hangs, or the kernel complains, which is the end of a guest here."""
+    """rmmod hangs, or the kernel complains, after which this guest cannot be used."""
     with pytest.raises(AssertionError):
         guest.wait_for(lambda: guest.try_sh('test -d /proc/$(cat /tmp/pid)')[0],
                        PATIENCE, 'rmmod')
@@ -73,15 +56,15 @@ def check_not_removed(guest):
         assert guest.forgive(STOCK_WARNS)
         return
     assert guest.sh('cut -d" " -f3 /proc/$(cat /tmp/pid)/stat') == 'D\n'
-    # Nothing more can be had from this one.
+    # This guest cannot be used any more.
     guest.qmp.cmd('stop')
 
 
 def check_removal(guest, remove=''):
-    """The driver can be unloaded, and hands all memory back; the stock one hangs.
+    """Our driver can be unloaded, and gives all memory back. The stock driver hangs.
 
-    remove      a file that has the kernel remove the device first
-    Returns whether it was unloaded.
+    remove      a file in the guest that has the kernel remove the device first
+    Returns whether the driver was unloaded.
     """
     if remove:
         remove = f'echo 1 >{remove}; '
@@ -101,7 +84,7 @@ def test_reset_while_idle(guest, survives):
     hog = guest.hog(64)
     guest.sh(f'echo 1 >{RESET}')
     if guest.lab.tells_of_reset():
-        # It works again by itself.
+        # The device works again by itself.
         guest.wait_actual(SIZE)
         assert 'free-memory' in guest.stats()
         guest.balloon(guest.memory)
@@ -132,16 +115,17 @@ def test_reset_while_inflating(guest, survives):
 
 @pytest.mark.ours
 def test_others_run_meanwhile(start):
-    """A large balloon that comes back from a dead device leaves the CPU to others, buffer by
-    buffer, also on kernels that do not take it away by themselves."""
+    """A large balloon takes long to come back from a dead device. After each buffer the driver
+    lets other tasks run. A kernel that is not preemptible needs that."""
     guest = start()
     guest.balloon(SIZE)
     guest.wait_actual(SIZE)
     if guest.preempts():
         return
     guest.trace('*cond_resched')
-    # Reading what is traced would go on for ever, as it leaves the CPU to others, too. The
-    # module stays, or its functions would have no names.
+    # Tracing is switched off before the trace is read. Otherwise that would never end, since
+    # reading the trace calls cond_resched(), too. The module stays loaded, so that the trace
+    # has the names of its functions.
     guest.sh(f'echo 1 >{RESET}; cd /sys/bus/virtio/drivers/virtio_balloon; echo virtio* >unbind; '
              'echo 0 >/sys/kernel/tracing/tracing_on')
     steps = int(guest.try_sh('grep -c "cond_resched <-balloon_pages_after_reset" '
@@ -149,7 +133,7 @@ def test_others_run_meanwhile(start):
     assert steps >= (guest.memory - SIZE) // MIB
 
 
-EVERYTHING = {'free-page-reporting': True, 'free-page-hint': True}
+REPORTING_AND_HINTING = {'free-page-reporting': True, 'free-page-hint': True}
 
 
 def inflating(guest, start):
@@ -164,12 +148,13 @@ def reporting(guest, start):
 
 
 def hinting(guest, start):
-    """It holds what the host was told of, and waits for what comes next.
+    """The driver has hinted all free pages, and waits for the end of the migration.
 
-    QEMU 10 may crash when it loses a device whose hints it is just reading."""
+    It must not be in the middle of hinting: QEMU 10 may crash when it loses a device whose
+    hints it is just reading."""
     free = guest.meminfo()['MemFree']
-    target = start(incoming=guest, **EVERYTHING)
-    begin_migration(guest, target)
+    target = start(incoming=guest, **REPORTING_AND_HINTING)
+    guest.begin_migration(target)
     guest.wait_for(lambda: guest.meminfo()['MemFree'] < free / 2, what='hinting')
     guest.wait_for(lambda: abs(guest.meminfo()['MemFree'] - guest.meminfo()['MemFree']) < MIB,
                    what='end of the round')
@@ -179,7 +164,7 @@ def hinting(guest, start):
 
 @pytest.mark.parametrize('busy', [inflating, reporting, hinting], ids=lambda busy: busy.__name__)
 def test_pulled(start, busy, survives):
-    guest = start(**EVERYTHING)
+    guest = start(**REPORTING_AND_HINTING)
     guest.balloon(LARGE)
     guest.wait_actual(LARGE)
     hog = guest.hog(64)
@@ -194,5 +179,5 @@ def test_pulled(start, busy, survives):
         guest.hog(160).verify()
         hog.verify()
     if target:
-        # Without the device it cannot end well.
+        # The migration fails without the device.
         target.close()

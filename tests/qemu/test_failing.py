@@ -1,24 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Allocations that fail, on a kernel that can have them do so."""
+"""Allocations fail, on a kernel with fault injection."""
 
 import random
 
 import pytest
 
-from guest import MIB
+from common.guest import EVERYTHING, MIB
 
 pytestmark = [pytest.mark.ours, pytest.mark.option('FAULT_INJECTION')]
 
 DRIVER = '/sys/bus/virtio/drivers/virtio_balloon'
-EVERYTHING = {'deflate-on-oom': True, 'free-page-hint': True,
-              'free-page-reporting': True, 'page-poison': True,
-              # A kernel that had no memory for an interrupt's files in /proc warns when
-              # it removes them; the interrupt of the slot always has its own.
-              'vectors': 0}
+# With vectors, a kernel that had no memory for an interrupt's files in /proc warns when it
+# removes them. The slot's own interrupt has had its files since boot.
+BALLOON = {**EVERYTHING, 'vectors': 0}
 
 
 def prepare(guest):
-    """All allocations of a process may fail, without a word for each."""
+    """Let all kinds of allocations fail, without a message about each."""
     guest.sh('for fault in failslab fail_page_alloc; do cd /sys/kernel/debug/$fault; '
              'echo N >ignore-gfp-wait; echo 0 >verbose; done; '
              'echo 0 >/sys/kernel/debug/fail_page_alloc/min-order; '
@@ -26,13 +24,14 @@ def prepare(guest):
 
 
 def test_probe(boot):
-    """Each one fails once, and then the driver takes the device, or leaves it whole."""
-    guest = boot(balloon=EVERYTHING, leaks=True)
+    """Each allocation of probe fails once. Probe then succeeds, or fails without leaks."""
+    guest = boot(balloon=BALLOON, leaks=True)
     total = guest.meminfo()['MemTotal']
     guest.load()
     device = guest.sh(f'basename {DRIVER}/virtio*').strip()
     prepare(guest)
-    # What is left cannot be read if that is what the fault is left for.
+    # fail-nth says afterwards whether the fault has happened. If it has not, the loop ends, also
+    # if it then happens to the reading of that file.
     tried = guest.sh(f'''
         echo {device} >{DRIVER}/unbind
         n=0 left=0 refused=0
@@ -56,7 +55,7 @@ def test_probe(boot):
 
 
 def test_resize(boot):
-    """One in ten fails of those that a worker makes, while the balloon is resized."""
+    """One in ten of the workers' allocations fails while the balloon is resized."""
     guest = boot(leaks=True)
     total = guest.meminfo()['MemTotal']
     guest.load()

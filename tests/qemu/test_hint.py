@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Free page hinting: what the guest has free is not migrated."""
+"""Free page hinting: the guest's free pages are not migrated."""
 
 import pytest
 
-from guest import MIB
+from common.guest import MIB
 
 BALLOON = {'free-page-hint': True}
 FREED = 256             # MiB
-# What a guest has less of after a while, for reasons of its own.
+# By how much a guest's free memory may shrink without the balloon's doing.
 SLACK = 24 * MIB
 
 
@@ -17,23 +17,8 @@ def free_memory(guest):
 
 
 def dirty_and_free(guest):
-    """Leave pages behind that are not zero, and so would be sent."""
+    """Leave free pages that are not zero. Without hinting these would be sent."""
     guest.hog(FREED).kill()
-
-
-def begin_migration(source, target):
-    """A migration that will not end in the time of a test."""
-    source.qmp.cmd('migrate-set-parameters', **{'max-bandwidth': 4 * MIB})
-    uri = f'unix:{target.migration_path}'
-    target.qmp.cmd('migrate-incoming', uri=uri)
-    source.qmp.cmd('migrate', uri=uri)
-
-
-def cancel_migration(source, target):
-    source.qmp.cmd('migrate_cancel')
-    source.wait_for(lambda: source.qmp.cmd('query-migrate')['status'] ==
-                    'cancelled', what='cancelled migration')
-    target.wait_exit()
 
 
 @pytest.mark.parametrize('hint', [True, False], ids=['hint', 'nohint'])
@@ -52,7 +37,7 @@ def test_migration(boot, hint, shows):
     hog.guest = target
     hog.verify()
     if hint:
-        # The hog, the kernel, and what has not been free at the time.
+        # What is sent is the hog, the kernel, and what was not free at the time.
         assert sent < (source.memory - FREED * MIB) * 1.2
         shows('free page hinting', True)
     else:
@@ -63,7 +48,7 @@ def test_migration(boot, hint, shows):
     assert target.meminfo()['MemTotal'] == total
     assert target.stats()['total-memory'] == total
     target.unload()
-    # Whatever has been hinted is used once more.
+    # Use the pages again that were hinted.
     target.hog(256).verify()
     hog.verify()
 
@@ -77,23 +62,23 @@ def test_cancelled_migration(boot):
 
     for cancelled in 1, 2:
         target = boot(balloon=BALLOON, incoming=source)
-        begin_migration(source, target)
-        # The guest gives away most of what it has free.
+        source.begin_migration(target)
+        # The guest hints most of its free pages.
         source.wait_for(lambda: source.meminfo()['MemFree'] < free / 2,
                         what='hinting')
-        cancel_migration(source, target)
+        source.cancel_migration(target)
         source.wait_for(lambda: free_memory(source) > free - SLACK,
                         what='hinted pages to come back')
         assert source.stats()['free-memory'] > free - SLACK
         hog.verify()
 
-    # A guest that needs them takes the pages while the host still has them.
+    # A guest that needs memory takes hinted pages back before the host is done with them.
     target = boot(balloon=BALLOON, incoming=source)
-    begin_migration(source, target)
+    source.begin_migration(target)
     source.wait_for(lambda: source.meminfo()['MemFree'] < free / 2,
                     what='hinting')
     source.hog(256).verify()
     hog.verify()
-    # And the driver goes in the middle of it.
+    # The driver is unloaded while the host migrates.
     source.unload()
-    cancel_migration(source, target)
+    source.cancel_migration(target)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A guest that crashes, and the kernel that then saves what it had in memory."""
+"""A guest crashes, and a capture kernel then saves a dump of its memory."""
 
 import re
 import shutil
@@ -8,17 +8,17 @@ import subprocess
 
 import pytest
 
-from guest import EVENTS_OF_QUEUES, GuestError, HINT_QUEUE, KERNEL_ARGS, MIB, NO_KMEMLEAK
-from lab import LAB, run
-from test_hint import begin_migration, cancel_migration
+from common.guest import EVENTS_OF_QUEUES, GuestError, HINT_QUEUE, KERNEL_ARGS, MIB, NO_KMEMLEAK
+from common.lab import kexec
 
 MEMORY = 640            # MiB
-CAPTURE = 160           # MiB of it that are the capture kernel's
-# What the host wants: a balloon larger than the capture kernel, which the other can give.
+CAPTURE = 160           # MiB of it that are reserved for the capture kernel
+# The balloon is then larger than all memory of the capture kernel. The first kernel can
+# inflate it.
 TARGET = 320 * MIB
 DISK = 1024             # MiB, with room for the dump
 BALLOON = {'free-page-hint': True}
-# For a guest in emulation to read the memory of the one before, page by page.
+# Seconds for the capture kernel to read all memory, page by page, under emulation.
 DUMP_TIMEOUT = 300
 
 pytestmark = pytest.mark.option('KEXEC_FILE')
@@ -26,10 +26,9 @@ pytestmark = pytest.mark.option('KEXEC_FILE')
 
 @pytest.fixture
 def disk(lab, tmp_path):
-    """A disk with all that a capture kernel is loaded from."""
+    """A disk with kexec and all that a capture kernel is loaded from."""
     content, disk = tmp_path / 'content', tmp_path / 'disk'
-    kexec = run(LAB / 'fetch', 'kexec')
-    shutil.copytree(kexec.rpartition('/')[0], content)
+    shutil.copytree(kexec().parent, content)
     shutil.copy(lab.bzimage, content / 'vmlinuz')
     shutil.copy(lab.initramfs, content / 'initramfs')
     subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', '-d', content, disk, f'{DISK}M'],
@@ -38,13 +37,14 @@ def disk(lab, tmp_path):
 
 
 def ranges(guest, name):
-    """From where to where in the guest's memory this is."""
+    """The ranges of the guest's memory that /proc/iomem has under this name."""
     return [(int(begin, 16), int(end, 16) + 1) for begin, end in re.findall(
         rf'^ *(\w+)-(\w+) : {name}$', guest.sh('cat /proc/iomem'), re.M)]
 
 
 def to_dump(guest):
-    """All memory but what is the capture kernel's; mm has no use for the first MiB."""
+    """The ranges that a dump must have: all memory but the capture kernel's and the first MiB,
+    which mm does not use."""
     (begin, end), = ranges(guest, 'Crash kernel')
     assert end - begin == CAPTURE * MIB
     return [part for first, last in ranges(guest, 'System RAM')
@@ -53,7 +53,7 @@ def to_dump(guest):
 
 
 def crash(guest):
-    """Crash a guest with a large balloon, and meet the capture kernel in its place."""
+    """Crash a guest with a large balloon, and wait for the capture kernel to boot."""
     args = f'{KERNEL_ARGS} {guest.lab.append}{NO_KMEMLEAK} nr_cpus=1 reset_devices'
     guest.mount_disk()
     guest.sh('/mnt/kexec -s -p /mnt/vmlinuz --initrd=/mnt/initramfs '
@@ -73,7 +73,7 @@ def save(guest):
 
 
 def saved(disk, path):
-    """The dump that the capture kernel left on the disk."""
+    """The dump that the capture kernel has saved on the disk."""
     subprocess.run(['/sbin/debugfs', '-R', f'dump /vmcore {path}', disk],
                    check=True, stderr=subprocess.PIPE)
     return path.read_bytes()
@@ -86,7 +86,7 @@ LOAD, NOTE = 1, 4
 
 
 def check_dump(dump, memory):
-    """It is complete: a core file, with all of this memory in it."""
+    """The dump is a complete core file, with all of this memory in it. Return its notes."""
     ident, kind, machine, _, _, at, _, _, _, size, count, *_ = ELF_HEADER.unpack_from(dump)
     assert (ident[:6], kind, machine) == (b'\x7fELF\x02\x01', CORE, X86_64)
     assert size == PROGRAM_HEADER.size
@@ -101,36 +101,36 @@ def check_dump(dump, memory):
             assert what == NOTE
             notes = dump[offset:offset + length]
     assert max(ends) == len(dump)
-    # The kernel itself is in it twice.
+    # The dump has the kernel itself twice, so there is one range more.
     assert set(memory) <= set(found)
     return notes
 
 
 def config_interrupts(guest):
-    """How often devices said that something is to be looked up."""
+    """How often devices have raised an interrupt for a change of their configuration."""
     return sum(int(line.split()[1]) for line in guest.sh('cat /proc/interrupts').splitlines()
                if line.endswith('-config'))
 
 
 def check_not_hinted(guest, boot):
-    """The host asks for free pages, as it does when it migrates the guest, and gets none."""
+    """When the host migrates the guest, it asks for hints of free pages, and gets none."""
     target = boot(memory=MEMORY, balloon=BALLOON, incoming=guest)
     heard, told = config_interrupts(guest), guest.notified(HINT_QUEUE)
-    begin_migration(guest, target)
+    guest.begin_migration(target)
     guest.wait_for(lambda: config_interrupts(guest) > heard, what='the host to ask')
-    # The answer to what it is asked next.
+    # The driver answers a request that comes later, so it has handled the first one.
     guest.stats()
     assert guest.notified(HINT_QUEUE) == told
-    cancel_migration(guest, target)
+    guest.cancel_migration(target)
 
 
 def test_dump(boot, disk, tmp_path, survives):
-    """The capture kernel has little memory, and the host wants more than that: it gets none."""
+    """In the capture kernel our driver does not inflate, so there is memory to save the dump."""
     guest = boot(memory=MEMORY, disks=[disk], append=f'crashkernel={CAPTURE}M', balloon=BALLOON,
                  events=EVENTS_OF_QUEUES)
     release = guest.sh('uname -r').strip()
     memory = to_dump(guest)
-    # Something to be found again.
+    # This has to be found in the dump.
     secret = guest.sh('head -c 16 /dev/urandom | xxd -p | tee /secret').strip()
     crash(guest)
     guest.load()

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which features the driver takes, of what a device offers and a guest allows.
+"""Which features the driver accepts, of those that the device offers.
 
-The same as the stock driver in all cases, but for indirect descriptors, which
-ours declines on every kernel, and the stock driver on some."""
+Both drivers accept the same, except indirect descriptors. Ours declines these on every
+kernel, and the stock driver on some."""
 
 import pytest
 
-from guest import MIB
+from common.guest import EVERYTHING, MIB
 
 ALWAYS = {'VIRTIO_BALLOON_F_STATS_VQ', 'VIRTIO_RING_F_EVENT_IDX'}
 MODERN = ALWAYS | {'VIRTIO_F_VERSION_1', 'VIRTIO_F_RING_RESET'}
@@ -17,13 +17,12 @@ POISON = {'VIRTIO_BALLOON_F_PAGE_POISON'}
 PACKED = {'VIRTIO_F_RING_PACKED'}
 
 LEGACY = {'disable-modern': True, 'disable-legacy': 'off'}
-ALL = {'deflate-on-oom': True, 'free-page-hint': True,
-       'free-page-reporting': True, 'page-poison': True}
 NO_POISON = {'free-page-reporting': True, 'free-page-hint': True,
              'page-poison': False}
 POISONING = 'page_poison=1'
 CLEARING = 'init_on_free=1'
 
+# Kernel parameters, properties of the device, and the features that are negotiated then.
 CASES = [
     ('', {}, MODERN),
     ('', {'page-poison': False}, MODERN),
@@ -31,22 +30,22 @@ CASES = [
     ('', {'free-page-hint': True}, MODERN | HINT),
     ('', {'free-page-reporting': True}, MODERN | REPORT),
     ('', NO_POISON, MODERN | HINT | REPORT),
-    ('', ALL, MODERN | OOM | HINT | REPORT),
+    ('', EVERYTHING, MODERN | OOM | HINT | REPORT),
     ('', {'indirect_desc': False}, MODERN),
     ('', {'event_idx': False}, MODERN - {'VIRTIO_RING_F_EVENT_IDX'}),
     ('', {'vectors': 0}, MODERN),
-    ('', {'vectors': 0, **ALL}, MODERN | OOM | HINT | REPORT),
+    ('', {'vectors': 0, **EVERYTHING}, MODERN | OOM | HINT | REPORT),
     ('', {'packed': True}, MODERN | PACKED),
-    ('', {'packed': True, **ALL}, MODERN | PACKED | OOM | HINT | REPORT),
+    ('', {'packed': True, **EVERYTHING}, MODERN | PACKED | OOM | HINT | REPORT),
     ('', LEGACY, ALWAYS),
-    ('', {**LEGACY, **ALL}, ALWAYS | OOM | HINT | REPORT),
+    ('', {**LEGACY, **EVERYTHING}, ALWAYS | OOM | HINT | REPORT),
     (POISONING, {}, MODERN | POISON),
-    (POISONING, ALL, MODERN | OOM | HINT | REPORT | POISON),
-    # The host may not discard a page whose value it does not know.
+    (POISONING, EVERYTHING, MODERN | OOM | HINT | REPORT | POISON),
+    # No pages are reported to a host that does not know the value of free pages.
     (POISONING, NO_POISON, MODERN | HINT),
-    (POISONING, {**LEGACY, **ALL}, ALWAYS | OOM | HINT | REPORT | POISON),
+    (POISONING, {**LEGACY, **EVERYTHING}, ALWAYS | OOM | HINT | REPORT | POISON),
     (CLEARING, {}, MODERN | POISON),
-    (CLEARING, ALL, MODERN | OOM | HINT | REPORT | POISON),
+    (CLEARING, EVERYTHING, MODERN | OOM | HINT | REPORT | POISON),
     (CLEARING, NO_POISON, MODERN | HINT),
 ]
 
@@ -54,8 +53,8 @@ CASES = [
 def name(case):
     append, props, _ = case
     words = [append] if append else []
-    if props.items() >= ALL.items():
-        props = {k: v for k, v in props.items() if k not in ALL}
+    if props.items() >= EVERYTHING.items():
+        props = {k: v for k, v in props.items() if k not in EVERYTHING}
         words.append('all')
     for key, value in props.items():
         words.append({True: key, False: f'no-{key}'}.get(value)
@@ -64,7 +63,7 @@ def name(case):
 
 
 def possible(guest, append, expected):
-    """What of the expected features this kernel knows of."""
+    """Those of the expected features that this kernel has."""
     expected = set(expected)
     if guest.lab.kernel() < (6, 1):
         expected -= {'VIRTIO_F_RING_RESET'}
@@ -75,10 +74,10 @@ def possible(guest, append, expected):
 
 @pytest.fixture
 def empty_port(borrow):
-    """A guest that has the driver and no device for it."""
+    """A function that starts a guest with the driver loaded, and an empty slot for a device."""
     def start(append):
-        # One thread: two trip over an assertion in QEMU (iotlb_to_section)
-        # when devices come and go.
+        # QEMU runs the guest in one thread, since with two it fails an assertion
+        # (iotlb_to_section) when devices come and go.
         guest = borrow(balloon=None, ports=1, append=append,
                        accel='tcg,thread=single')
         guest.load()
@@ -87,7 +86,7 @@ def empty_port(borrow):
 
 
 def test_iommu(empty_port):
-    """Page numbers cannot be translated, so a device that insists is refused."""
+    """The driver refuses a device that demands translated addresses: page numbers are not."""
     guest = empty_port('')
     guest.plug(iommu_platform=True)
     guest.wait_log('device refuses features')
@@ -95,7 +94,7 @@ def test_iommu(empty_port):
     driver = '/sys/bus/virtio/drivers/virtio_balloon'
     assert guest.try_sh(f'test -e {driver}/virtio*')[0] != 0
     guest.unplug()
-    # The next one is none the worse for it.
+    # The driver takes the next device.
     guest.plug()
     guest.wait_for(guest.driver_ok, what='driver')
     guest.unplug()
@@ -108,7 +107,7 @@ def test_features(empty_port, case):
     guest.plug(**props)
     guest.wait_for(guest.driver_ok, what='driver')
     if append == POISONING and not guest.lab.poisons() and props is NO_POISON:
-        # Nothing is expected of a free page.
+        # On this kernel free pages keep no value, so they may be reported.
         expected = expected | REPORT
     features = guest.features()
     if guest.lab.driver == 'stock':
@@ -120,7 +119,7 @@ def test_features(empty_port, case):
                  if 'virtio' in line]
         assert len(lines) == 1 and 'IO-APIC' in lines[0]
 
-    # And what was negotiated works.
+    # What was negotiated works.
     if props.keys() & {'packed', 'vectors', 'disable-modern'}:
         assert guest.stats()['total-memory'] == guest.total
     for size in 384 * MIB, 448 * MIB, 300 * MIB:

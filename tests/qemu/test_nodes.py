@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Guests with more than one NUMA node: which of them the balloon takes from and gives to."""
+"""Guests with more than one NUMA node: from which nodes the balloon's pages come."""
 
 import re
 
 import pytest
 
-from guest import EVENTS_OF_QUEUES, INFLATE_QUEUE, MIB
+from common.guest import EVENTS_OF_QUEUES, INFLATE_QUEUE, MIB
 
 pytestmark = pytest.mark.option('NUMA')
 
-LEFT = 64           # MiB a node that are not asked for
-UNEVEN = 0.03       # of the guest's memory, by which nodes may differ in what is free
-NOTIFICATIONS = 1.5     # a MiB
-SHORT = 96          # MiB that a node has too little, besides its reserves
+LEFT = 64               # MiB that are left free on each node
+UNEVEN = 0.03           # how much the nodes' free memory may differ, as a share of all memory
+NOTIFICATIONS = 1.5     # for each MiB
+SHORT = 96              # MiB that a process wants beyond what its node has free
 
 
 def inflate(guest, size):
-    """Set the target and see it reached. Returns how often the host was told, a MiB."""
+    """Set the target and wait until it is reached. Return the notifications for each MiB."""
     told, before = len(guest.notified(INFLATE_QUEUE)), guest.actual()
     guest.balloon(size)
     guest.wait_actual(size)
@@ -24,14 +24,14 @@ def inflate(guest, size):
 
 
 def uneven(guest):
-    """By which share of the guest's memory its nodes differ in what is free."""
+    """How much the nodes differ in free memory, as a share of all memory."""
     free = guest.node_meminfo('MemFree')
     return (max(free) - min(free)) / guest.memory
 
 
 @pytest.mark.parametrize('nodes', [(512, 512), (512, 256, 384)], ids=len)
 def test_inflate(boot, nodes):
-    """No node is short while another has plenty, and pages travel in full buffers."""
+    """The nodes' free memory shrinks evenly, and buffers are sent full."""
     guest = boot(nodes=nodes, events=EVENTS_OF_QUEUES)
     guest.load()
     guest.stats()
@@ -46,7 +46,7 @@ def test_inflate(boot, nodes):
     differ.append(uneven(guest))
     assert max(told) <= NOTIFICATIONS
     if guest.lab.driver == 'stock':
-        # It empties one after the other.
+        # The stock driver takes the memory of one node after the other.
         assert differ[0] > 5 * UNEVEN
     else:
         assert max(differ) < UNEVEN
@@ -58,7 +58,7 @@ def test_inflate(boot, nodes):
 
 
 def confine(guest, node):
-    """A cgroup whose processes have the memory of this node alone."""
+    """Make a cgroup whose processes may only use the memory of this node."""
     name = f'node{node}'
     guest.sh('cd /sys/fs/cgroup && echo +cpuset >cgroup.subtree_control && '
              f'mkdir {name} && echo {node} >{name}/cpuset.mems')
@@ -73,9 +73,9 @@ def guest(boot):
 
 
 def test_a_node_is_out_of_memory(guest):
-    """The balloon gives, and no process is killed."""
+    """The balloon gives pages of that node back, and no process is killed."""
     before = guest.node_meminfo('MemFree')
-    # More than one node has.
+    # The balloon takes more than one node has.
     target = guest.memory - sum(before) // 2 // MIB * MIB - LEFT * MIB
     guest.balloon(target)
     guest.wait_actual(target)
@@ -86,20 +86,20 @@ def test_a_node_is_out_of_memory(guest):
     given = guest.actual() - target
     assert 'Killed process' not in guest.log()
     hog.verify()
-    # Pages come back in the reverse of the order in which they went, so that others come
-    # along, but not all.
+    # Pages leave the balloon in the reverse order, so that pages of the other node come back
+    # as well. But not all pages do.
     assert 0 < given < guest.memory - target
     if guest.lab.driver == 'ours':
-        # What it gave there it takes here.
+        # Then the driver inflates again, with pages of the other node.
         guest.wait_actual(target)
         hog.verify()
         assert 'Killed process' not in guest.log()
 
 
 def test_a_node_without_balloon_is_out_of_memory(guest):
-    """The balloon cannot help, and gives nothing."""
+    """The balloon has no pages of the node, so it gives nothing back."""
     cgroup = confine(guest, 1)
-    # Only the one that comes later is to be killed.
+    # The OOM killer has to choose the process that is started later.
     hog = guest.hog(guest.node_meminfo('MemFree')[1] // MIB - 48, cgroup=cgroup)
     guest.sh(f'echo -1000 >/proc/{hog.pid}/oom_score_adj')
     target = guest.memory - 192 * MIB

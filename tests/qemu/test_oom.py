@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A guest that runs out of memory: who gives, the balloon or a process."""
+"""A guest that runs out of memory: the balloon gives pages back, or a process is killed."""
 
 import re
 import time
 
 import pytest
 
-from guest import MIB
+from common.guest import MIB
 
 TARGET = 128 * MIB
 HOG = 160               # MiB, more than a guest of TARGET has
@@ -33,7 +33,8 @@ def test_the_balloon_gives(boot, shows, survives):
     assert guest.actual() > TARGET
     assert guest.actual() < guest.memory
     hog.verify()
-    # Inflation, when it is resumed, takes only what is free. The stock driver's is not, by itself.
+    # When inflation is resumed, it only takes what is free. The stock driver does not resume it
+    # by itself.
     hog.churn()
     if guest.lab.driver == 'ours':
         sizes = [guest.actual()]
@@ -41,10 +42,10 @@ def test_the_balloon_gives(boot, shows, survives):
                        what='inflation to be resumed')
     hog.verify()
     assert guest.actual() > TARGET
-    # Nobody has to ask for what was wanted before.
+    # The driver still follows the target. The host does not have to set it again.
     hog.kill()
     if guest.lab.driver == 'stock':
-        # It stays where the OOM has left it, until the host asks again.
+        # The stock driver does nothing until the host sets the target again.
         time.sleep(8)
         assert guest.actual() > TARGET
         guest.balloon(TARGET)
@@ -63,15 +64,15 @@ def test_the_balloon_gives(boot, shows, survives):
 @pytest.mark.ours
 def test_inflation_is_resumed_gently(boot):
     guest = inflated(boot, True)
-    # Once for each batch of pages that leaves the balloon, or joins it.
+    # These are called once for each batch of pages that leaves the balloon or joins it.
     guest.trace('balloon_page_list_dequeue', 'balloon_page_list_enqueue')
     guest.hog(HOG).kill()
-    # If that took long, inflation is over again.
+    # If that took long, inflation has already ended again.
     guest.wait_actual(TARGET)
     oom = guest.trace_times('balloon_page_list_dequeue')[-1]
     grows = [t for t in guest.trace_times('balloon_page_list_enqueue') if t > oom]
     assert len(grows) > 16
-    # First a pause, then small steps that follow one another ever sooner.
+    # At first there is a pause. Then there are small steps, at ever shorter intervals.
     assert grows[0] - oom > 4.5
     assert grows[1] - grows[0] > 0.4
     assert grows[15] - grows[0] > 2
@@ -79,9 +80,9 @@ def test_inflation_is_resumed_gently(boot):
 
 def test_the_process_gives(boot):
     guest = inflated(boot, False)
-    # The shell is at rest by then: mm takes a victim for reaped some time before its pages
-    # are free, and who wants one meanwhile has nobody left to be killed for it. Asking for
-    # statistics takes no page.
+    # The shell has to be idle when the victim is killed. For some time mm takes the victim for
+    # gone although its pages are not free yet. If the shell wanted a page then, nothing would be
+    # left to kill, and the kernel would panic. Asking for statistics takes no page.
     pid = guest.sh(f'sh -c "sleep 2; exec hog {HOG}" >/dev/null 2>&1 & echo $!').strip()
     guest.wait_log(rf'Out of memory: Killed process {pid} \(hog\)')
     guest.wait_for(lambda: guest.stats()['free-memory'] > 32 * MIB, what="the victim's memory")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Free pages that are expected to hold a value, and a host that discards them."""
+"""Kernels that give free pages a value, and a host that discards free pages."""
 
 import pytest
 
-from guest import MIB
+from common.guest import MIB
 
 BALLOON = {'free-page-reporting': True, 'page-poison': True}
 POISON, REPORTING = 'VIRTIO_BALLOON_F_PAGE_POISON', 'VIRTIO_BALLOON_F_REPORTING'
@@ -20,12 +20,12 @@ def test_content_of_free_pages(boot, append):
 
     guest.trace('page_reporting_process')
     for _ in range(2):
-        # Dirty nearly all there is, free it, and have it reported.
+        # Use nearly all memory and free it, so that it is reported.
         hog = guest.hog(USED)
         full, reports = guest.rss(), guest.traced('page_reporting_process')
         hog.kill()
         if kept:
-            # QEMU keeps pages whose value is not 0.
+            # QEMU does not discard pages whose value is not 0.
             guest.wait_for(lambda: guest.traced('page_reporting_process') >
                            reports + 1, what='report')
             assert guest.rss() > full - USED * MIB // 2
@@ -36,7 +36,7 @@ def test_content_of_free_pages(boot, append):
         guest.wait_actual(256 * MIB)
         guest.balloon(guest.memory)
         guest.wait_actual(guest.memory)
-    # Each page is looked at when it is allocated.
+    # The kernel checks each page's value when the page is allocated.
     guest.hog(USED).verify()
     assert 'memory corruption' not in guest.log()
     guest.unload()
@@ -44,10 +44,10 @@ def test_content_of_free_pages(boot, append):
 
 @pytest.mark.parametrize('append', ['page_poison=1', 'init_on_free=1'])
 def test_host_without_poison(boot, append):
-    """A host that cannot be told the value is told of no page either."""
+    """If the host cannot be told the value, no pages are reported to it."""
     guest = boot(append=append, balloon={**BALLOON, 'page-poison': False})
     guest.load()
     assert POISON not in guest.features()
-    # It may, where nothing is expected of a free page.
+    # Where free pages keep no value, they may be reported.
     assert (REPORTING in guest.features()) == (
         append == 'page_poison=1' and not guest.lab.poisons())

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Free page reporting: the host has back what the guest does not use."""
+"""Free page reporting: the host gets back the memory that the guest does not use."""
 
-from guest import MIB
+from common.guest import MIB
 
 USED = 320              # MiB
 
 
 def give_and_take(guest):
-    """Use memory, free it, and see the host have it."""
+    """Use memory and free it. The host gets it back."""
     hog = guest.hog(USED)
     full = guest.rss()
     hog.kill()
@@ -24,7 +24,7 @@ def test_report(boot, shows):
     give_and_take(guest)
     hog.verify()
 
-    # Reports and the balloon at the same time.
+    # Resize the balloon while free pages are reported.
     other = guest.hog(128)
     guest.balloon(320 * MIB)
     guest.wait_actual(320 * MIB)
@@ -47,7 +47,7 @@ def test_report(boot, shows):
 
 
 def test_no_report(boot):
-    """What the above sees is not something that happens anyway."""
+    """Without free page reporting the host does not get the memory back."""
     guest = boot()
     guest.load()
     assert 'VIRTIO_BALLOON_F_REPORTING' not in guest.features()

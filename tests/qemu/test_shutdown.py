@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The machine goes down while the balloon is at work."""
+"""The guest reboots or is powered off while the driver is busy."""
 
 import pytest
 
-from guest import MIB, STOCK_WARNS
+from common.guest import EVERYTHING, MIB, STOCK_WARNS
 
-# What 7.3 needs for itself is some 160 MiB in a guest of 1024.
+# 7.3 needs some 160 MiB for itself in a guest of 1024 MiB.
 SMALL = 224 * MIB
 
 
 def inflating(guest):
-    """A guest whose balloon is on its way, and has a long way to go."""
+    """Load the driver and have it inflate. The target is far away."""
     guest.load()
     guest.balloon(SMALL)
     guest.wait_for(lambda: guest.actual() < guest.memory, what='inflation')
@@ -26,7 +26,7 @@ def test_while_inflating(boot, how, survives):
         survives('powered off while inflating', not guest.forgive(STOCK_WARNS))
         return
     guest.wait_ready()
-    # What the host remembers is of the guest that is gone: it starts anew.
+    # The host still has the size from before the reboot. The driver starts with an empty balloon.
     guest.load()
     guest.wait_actual(SMALL)
     guest.balloon(guest.memory)
@@ -35,9 +35,7 @@ def test_while_inflating(boot, how, survives):
 
 
 def test_with_everything_in_use(boot):
-    guest = boot(reboot=True, append='page_poison=1',
-                 balloon={'deflate-on-oom': True, 'free-page-hint': True,
-                          'free-page-reporting': True, 'page-poison': True})
+    guest = boot(reboot=True, append='page_poison=1', balloon=EVERYTHING)
     guest.load()
     guest.balloon(SMALL)
     guest.wait_actual(SMALL)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The size of the balloon: where it goes, what it costs, what it gives back."""
+"""The size of the balloon: it follows the target, and all memory comes back."""
 
 import os
 import random
@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from guest import EVENTS_OF_QUEUES, INFLATE_QUEUE, MIB
+from common.guest import EVENTS_OF_QUEUES, INFLATE_QUEUE, MIB
 
 SWAPPY = {'memory': 192, 'swap': 256, 'disk': 256}
-SLACK = 3 * MIB         # of free memory: slabs grow
+SLACK = 3 * MIB         # by which free memory may differ, since slabs grow
 
 
 def total(guest):
@@ -18,9 +18,9 @@ def total(guest):
 
 
 def resize(guest, size):
-    """Set the target and see it reached, on both sides and to the page.
+    """Set the target, and check that both host and guest see exactly that size.
 
-    `guest.total` is what the guest has with an empty balloon."""
+    `guest.total` is the guest's total memory with an empty balloon."""
     guest.balloon(size)
     guest.wait_actual(size)
     assert total(guest) == guest.total - (guest.memory - size)
@@ -37,7 +37,7 @@ def test_resize(borrow, shows):
     rng = random.Random(1)
     for _ in range(12):
         resize(guest, rng.randrange(128 * MIB, guest.memory + 1, 4096))
-    # A single page in, and out.
+    # A single page goes in, and out again.
     for size in guest.memory, guest.memory - 4096, guest.memory:
         resize(guest, size)
     shows('inflate and deflate, to the page', True)
@@ -53,14 +53,14 @@ def test_target_above_memory(borrow):
 
 
 def test_host_memory(borrow):
-    """What is in the balloon costs the host nothing."""
+    """The host gets back the memory that is in the balloon."""
     guest = borrow()
     guest.load()
     touch_all(guest, 256)
     full = guest.rss()
     resize(guest, 128 * MIB)
     small = guest.rss()
-    # 384 MiB, of which the hog may not have touched 128, nor the kernel.
+    # The balloon has 384 MiB. Neither the hog nor the kernel may have used 128 of these.
     assert full - small > 192 * MIB
     resize(guest, guest.memory)
     assert guest.rss() - small < 32 * MIB
@@ -70,12 +70,12 @@ def test_host_memory(borrow):
 
 @pytest.mark.ours
 def test_page_cache(boot):
-    """What is free was read from a disk and is in the way: still, buffers go out full."""
+    """Buffers are sent full, also where page cache has to be reclaimed for each page."""
     guest = boot(disk=1024, events=EVENTS_OF_QUEUES)
     guest.total = total(guest)
     guest.load()
     guest.stats()
-    # What nobody has open is not kept.
+    # The page cache of a disk is dropped as soon as nobody uses the disk.
     guest.mount_disk()
     guest.sh('cat /dev/vda >/dev/null')
     assert guest.meminfo()['MemFree'] < 64 * MIB
@@ -85,7 +85,7 @@ def test_page_cache(boot):
 
 
 def test_paused(borrow):
-    """A target that changes while nothing runs in the guest."""
+    """The target changes while the guest is paused."""
     guest = borrow()
     guest.load()
     for size in 256 * MIB, 384 * MIB, guest.memory:
@@ -101,8 +101,8 @@ def test_paused(borrow):
 
 
 def free(guest):
-    """Free memory, with what each CPU has put aside for itself."""
-    # KASAN keeps objects from being used again, and lets go of them when their cache shrinks.
+    """Free memory, including the free pages that each CPU keeps for itself."""
+    # KASAN keeps freed objects for some time, and frees them when their cache shrinks.
     guest.sh('sync; echo 3 >/proc/sys/vm/drop_caches; '
              'for file in /sys/kernel/slab/*/shrink; do echo 1 >$file; done')
     zones = guest.sh('cat /proc/zoneinfo').splitlines()
@@ -111,12 +111,12 @@ def free(guest):
 
 
 def test_load_and_unload(borrow):
-    """With a full balloon, and while it still grows. No page is lost."""
+    """Unload the driver with a full balloon, and while it still grows. No page is lost."""
     guest = borrow()
     guest.balloon(192 * MIB)
     for i in range(7):
         if i == 1:
-            before = free(guest)    # the first time costs something
+            before = free(guest)    # loading it for the first time takes memory for good
         guest.load()
         if i % 2:
             guest.wait_actual(192 * MIB)
@@ -143,20 +143,20 @@ def test_unbind_and_bind(borrow):
 
 
 def test_reset(boot, survives):
-    """The host learns the size of a guest that began anew."""
+    """After a reset of the guest, the host learns its new size."""
     guest = boot(reboot=True)
     guest.total = total(guest)
     guest.load()
     resize(guest, 300 * MIB)
     guest.qmp.cmd('system_reset')
     guest.wait_ready()
-    # The kernel lies elsewhere, and its own size may be another.
+    # The kernel has another address now, and may take another amount of memory.
     guest.total = total(guest)
     assert guest.actual() == 300 * MIB
     guest.balloon(guest.memory)
     guest.load()
     if guest.lab.driver == 'stock':
-        # It has nothing to do and says nothing: stale for ever.
+        # The stock driver has no pages to move, so it never tells the host the new size.
         time.sleep(3)
         assert guest.actual() == 300 * MIB
     else:
@@ -167,8 +167,8 @@ def test_reset(boot, survives):
 
 
 def test_hotplug(boot, shows):
-    # One thread: two trip over an assertion in QEMU (iotlb_to_section) when
-    # devices come and go.
+    # QEMU runs the guest in one thread, since with two it fails an assertion
+    # (iotlb_to_section) when devices come and go.
     guest = boot(balloon=None, ports=1, accel='tcg,thread=single')
     guest.total = total(guest)
     guest.load()
@@ -180,7 +180,7 @@ def test_hotplug(boot, shows):
         assert 'free-memory' in guest.stats()
         guest.unplug()
         assert total(guest) == guest.total
-    # While it still grows.
+    # Unplug a balloon that still grows.
     guest.plug()
     guest.balloon(128 * MIB)
     guest.wait_for(lambda: guest.actual() < guest.memory)
@@ -192,7 +192,7 @@ def test_hotplug(boot, shows):
 
 
 def test_resize_under_stress(borrow):
-    """Nobody's memory is given away while everybody wants some."""
+    """The balloon changes while processes need all memory. They keep the content of theirs."""
     guest = borrow(**SWAPPY)
     guest.load()
     hogs = [guest.hog(24), guest.hog(32)]
@@ -206,7 +206,7 @@ def test_resize_under_stress(borrow):
     while time.monotonic() < end:
         guest.balloon(rng.randrange(96 * MIB, guest.memory, 4096))
         time.sleep(rng.random() / 2)
-    # A guest left at the least of these may take minutes for a command.
+    # With the smallest of these sizes a guest may take minutes for a command.
     resize(guest, guest.memory)
     for hog in hogs:
         hog.verify()
@@ -217,7 +217,7 @@ def test_resize_under_stress(borrow):
 
 
 def test_deflate_on_oom_keeps_the_total(borrow):
-    """Pages that come back when needed still count as the guest's."""
+    """With deflate on OOM, the pages in the balloon still count as the guest's memory."""
     guest = borrow(balloon={'deflate-on-oom': True})
     guest.load()
     for size in 192, 512, 256:
@@ -230,17 +230,17 @@ def test_deflate_on_oom_keeps_the_total(borrow):
 
 
 def cpu_seconds(guest):
-    """What QEMU has spent so far: as good as nothing while its guest idles."""
+    """The CPU time that QEMU has used so far. It uses nearly none while its guest is idle."""
     with open(f'/proc/{guest.proc.pid}/stat') as f:
         fields = f.read().rpartition(')')[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def test_target_out_of_reach(borrow, survives):
-    """The guest is left in peace when it cannot give more.
+    """When the guest cannot give more, the driver stops trying hard, and says so only once.
 
-    With deflate-on-oom, or the next process to start would be the end of a
-    guest that has nothing but this shell."""
+    Deflate on OOM is on. Without it, starting another process would have the kernel panic,
+    since there is nothing that it could kill."""
     guest = borrow(balloon={'deflate-on-oom': True})
     guest.load()
     guest.balloon(MIB)
@@ -257,7 +257,7 @@ def test_target_out_of_reach(borrow, survives):
     spent = cpu_seconds(guest) - spent
     said = guest.log()[log:].splitlines()
     if guest.lab.driver == 'stock':
-        # One line every 200 ms.
+        # The stock driver prints a line every 200 ms.
         assert len(said) >= 20
     else:
         assert len(said) <= 2
@@ -265,7 +265,7 @@ def test_target_out_of_reach(borrow, survives):
         guest.wait_log('no more memory to give')
     survives('target out of reach: the guest is left in peace', guest.lab.driver == 'ours')
 
-    # Still usable, and still reports.
+    # The guest can still be used, and sends statistics.
     assert guest.sh('echo $((6 * 7))') == '42\n'
     assert guest.stats()['free-memory'] < 64 * MIB
     guest.balloon(384 * MIB)
@@ -277,7 +277,7 @@ def test_target_out_of_reach(borrow, survives):
 
 @pytest.mark.ours
 def test_min_guest_free(borrow):
-    """An administrator's floor: what the host wants beyond it, it does not get."""
+    """The balloon does not grow while less memory than min_guest_free is available."""
     guest = borrow()
     guest.load(min_guest_free=256)
     guest.balloon(128 * MIB)
@@ -285,12 +285,12 @@ def test_min_guest_free(borrow):
     floor = guest.stats()['available-memory']
     assert abs(floor - 256 * MIB) < 8 * MIB
     size = guest.actual()
-    # It stays there while others use memory, and gives nothing back for it.
+    # It does not shrink either while a process uses memory.
     hog = guest.hog(32)
     time.sleep(3)
     assert guest.actual() == size
     hog.kill()
-    # Another floor is looked at within a second or so.
+    # The driver notices another value of the parameter within a second or so.
     guest.sh('echo 192 >/sys/module/virtio_balloon/parameters/min_guest_free')
     guest.wait_for(lambda: guest.actual() < size - 32 * MIB, what='inflation to go on')
     guest.sh('echo 0 >/sys/module/virtio_balloon/parameters/min_guest_free')

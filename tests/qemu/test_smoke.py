@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The lab itself: a guest boots, runs commands, and the driver reports."""
+"""A guest boots and runs commands, the driver sends statistics, and faults are noticed."""
 
 import pytest
 
-from guest import CommandError, find_splats
-
-OLD = {'swap-in', 'swap-out', 'major-faults', 'minor-faults', 'free-memory',
-       'total-memory', 'available-memory', 'disk-caches', 'htlb-pgalloc',
-       'htlb-pgfail'}
-NEW = {'oom-kills', 'alloc-stalls', 'async-scans', 'direct-scans',
-       'async-reclaims', 'direct-reclaims'}
+from common.guest import CommandError
+from common.splats import find_splats
+from common.stat_names import FIRST_TEN, NAMES
 
 
 def test_shell(guest):
@@ -24,7 +20,7 @@ def test_statistics(guest, shows):
     guest.load()
     assert 'VIRTIO_BALLOON_F_STATS_VQ' in guest.features()
     stats = guest.stats()
-    assert set(stats) == (OLD | NEW if guest.lab.has_pressure() else OLD)
+    assert set(stats) == set(NAMES if guest.lab.has_pressure() else FIRST_TEN)
     shows('statistics that reach the host', len(stats))
     assert stats['total-memory'] == guest.meminfo()['MemTotal']
 
@@ -47,10 +43,10 @@ def test_find_splats():
            '[ 1.0] Out of memory: Killed process 1 (hog)\n')
     assert find_splats(oom) == []
     assert find_splats(oom + '[ 2.0] Call Trace:\n') == ['[ 2.0] Call Trace:']
-    # An OOM report hides nothing but its own trace, and only when complete.
+    # Only the call trace within a complete OOM report is allowed.
     assert find_splats(oom.replace('Call', 'BUG: x\nCall')) == ['[ 1.0] BUG: x']
     assert len(find_splats(oom.replace('Out of', 'out of'))) == 1
-    # The victim may be refused a page, nobody else.
+    # A page may be refused to the victim, but to no other process.
     refused = ('[ 3.0] hog: page allocation failure: order:0, mode:0x1\n'
                '[ 3.0] CPU: 0 PID: 1 Comm: hog Not tainted\n'
                '[ 3.0] Call Trace:\n')

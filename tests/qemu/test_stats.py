@@ -1,25 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The 16 statistics: their values, their set, and that they keep coming."""
+"""The 16 statistics: their values, which of them are sent, and that they keep coming."""
 
 import re
 import time
 
 import pytest
 
-from guest import MIB
+from common import stat_names
+from common.guest import MIB
+from common.stat_names import FIRST_TEN, GAUGES, NAMES, PRESSURE
 
 PAGE = 4096
 
-# Name in the report -> what it sums up in /proc/vmstat, and the unit.
-OLD_COUNTERS = {
+# Name of a counter -> the lines of /proc/vmstat that it is the sum of, and the unit.
+COUNTERS = {
     'swap-in': (r'pswpin', PAGE),
     'swap-out': (r'pswpout', PAGE),
     'major-faults': (r'pgmajfault', 1),
     'minor-faults': (r'pgfault', 1),
     'htlb-pgalloc': (r'htlb_buddy_alloc_success', 1),
     'htlb-pgfail': (r'htlb_buddy_alloc_fail', 1),
-}
-NEW_COUNTERS = {
     'oom-kills': (r'oom_kill', 1),
     'alloc-stalls': (r'allocstall_\w+', 1),
     'async-scans': (r'pgscan_kswapd', PAGE),
@@ -27,12 +27,11 @@ NEW_COUNTERS = {
     'async-reclaims': (r'pgsteal_kswapd', PAGE),
     'direct-reclaims': (r'pgsteal_direct', PAGE),
 }
-GAUGES = {'free-memory', 'total-memory', 'available-memory', 'disk-caches'}
-OLD = set(OLD_COUNTERS) | GAUGES
+assert tuple(COUNTERS) == stat_names.COUNTERS
 
-# A gauge may be out of what two readings span by what the readings themselves
-# take for a moment (a shell, a cat, their output) and by pages that the CPUs
-# count on their own before they tell.
+# A gauge may lie outside of two readings by this much. The readings themselves take memory
+# for a moment (a shell, a cat, their output), and each CPU counts some pages by itself before
+# it adds them to the kernel's counters.
 SLACK = 4 * MIB
 
 SMALL = {'memory': 192, 'swap': 384, 'disk': 384}
@@ -40,11 +39,12 @@ SMALL = {'memory': 192, 'swap': 384, 'disk': 384}
 
 @pytest.fixture
 def counters(lab):
-    return OLD_COUNTERS | (NEW_COUNTERS if lab.has_pressure() else {})
+    return {name: what for name, what in COUNTERS.items()
+            if lab.has_pressure() or name in FIRST_TEN}
 
 
 def counted(guest, counters):
-    """What the guest itself has counted, in the units of the report."""
+    """The counters as the guest itself shows them, in the units of the statistics."""
     vmstat = guest.vmstat()
     return {name: unit * sum(n for event, n in vmstat.items()
                              if re.fullmatch(events, event))
@@ -60,7 +60,7 @@ def gauged(guest):
 
 
 def check_counters(guest, counters):
-    """A report lies between two readings of the guest; returns the report."""
+    """The counters of a report lie between two readings in the guest. Return the report."""
     before = counted(guest, counters)
     report = guest.stats()
     after = counted(guest, counters)
@@ -70,7 +70,7 @@ def check_counters(guest, counters):
 
 
 def check_gauges(guest):
-    """The same, for the values that go up and down. The guest is to be idle."""
+    """The same for the gauges. The guest has to be idle."""
     before = gauged(guest)
     report = guest.stats()
     after = gauged(guest)
@@ -82,7 +82,7 @@ def check_gauges(guest):
 
 
 def thrash(guest):
-    """More memory in use than there is, and the swap to make up for it."""
+    """Have a process use more memory than the guest has, so that it swaps."""
     hog = guest.hog(guest.meminfo()['MemTotal'] * 5 // 4 // MIB)
     before = guest.vmstat()['pswpin']
     hog.churn()
@@ -94,35 +94,35 @@ def test_values(borrow, counters):
     guest = borrow(**SMALL)
     guest.load()
     idle = check_counters(guest, counters)
-    assert set(idle) == set(counters) | GAUGES
+    assert set(idle) == {*counters, *GAUGES}
 
-    # More of a disk than there is memory: kswapd frees page cache.
-    # The cache of a disk lives while somebody has it open.
-    # A file in a ramfs is cache too, but not available.
+    # Read more from a disk than there is memory, so that kswapd frees page cache. The cache of
+    # a disk is kept only while a process has the disk open. A file in a ramfs is also in the
+    # page cache, but its memory is not available.
     holder = guest.sh('sleep 1000 </dev/vdb >/dev/null 2>&1 & echo $!').strip()
     guest.sh('dd if=/dev/vdb of=/dev/null bs=1M; dd if=/dev/zero of=/dev/vdb '
              'bs=1M count=128; dd if=/dev/zero of=/tmp/file bs=1M count=24; '
              'sync')
     report = check_gauges(guest)
     guest.sh(f'kill {holder}; rm /tmp/file')
-    # Far enough apart that a mix-up would show.
+    # The gauges are so far apart that it would show if two were mixed up.
     values = sorted(report[name] for name in GAUGES)
     print(report)
     assert min(b - a for a, b in zip(values, values[1:])) > 2 * SLACK
 
-    # Swap in both directions, direct reclaim and its stalls, and a reading of
-    # it while it lasts.
+    # Swap in both directions, and have allocations stall in direct reclaim. The counters are
+    # read while this goes on.
     hog = thrash(guest)
     check_counters(guest, counters)
     hog.kill()
 
-    # Huge pages: some that there are, and more than there can be.
+    # Allocate some huge pages, and try to allocate more than there can be.
     guest.sh('sync; echo 3 >/proc/sys/vm/drop_caches;'
              'echo 1 >/proc/sys/vm/compact_memory')
     for pages in 4, 1000, 0:
         guest.sh(f'echo {pages} >/proc/sys/vm/nr_hugepages')
 
-    # A kill for a cgroup's sake, and one for all.
+    # Have an OOM kill because of a cgroup's limit, and one because the guest has no memory left.
     guest.sh('swapoff /dev/vda; mkdir /sys/fs/cgroup/small;'
              'echo 16M >/sys/fs/cgroup/small/memory.max')
     code, _ = guest.try_sh(
@@ -141,11 +141,11 @@ def test_values(borrow, counters):
         assert in_cgroup['oom-kills'] == idle['oom-kills'] + 1
         assert report['oom-kills'] == idle['oom-kills'] + 2
     else:
-        assert set(report) == OLD
+        assert set(report) == set(FIRST_TEN)
 
 
 def test_reclaim_for_a_cgroup(borrow, shows):
-    """What a container at its limit looks like differs between kernels."""
+    """Which counters a cgroup at its limit raises differs between kernels."""
     guest = borrow(**SMALL)
     guest.load()
     guest.sh('mkdir /sys/fs/cgroup/limited && '
@@ -158,10 +158,10 @@ def test_reclaim_for_a_cgroup(borrow, shows):
     assert after['swap-out'] > before['swap-out'] + 16 * MIB
     if not guest.lab.has_pressure():
         return
-    rises = {name: after[name] > before[name] for name in NEW_COUNTERS}
+    rises = {name: after[name] > before[name] for name in PRESSURE}
     for name in 'direct-scans', 'direct-reclaims', 'alloc-stalls':
         shows(f"{name} include reclaim for a cgroup's limit", rises[name])
-    # Since the counters are the nodes' own, see src/compat/vmstat.h.
+    # They include it where the kernel counts reclaim by node, see src/compat/vmstat.h.
     by_node = guest.lab.kernel() >= (7, 0)
     assert rises == {'oom-kills': False, 'alloc-stalls': False,
                      'async-scans': False, 'async-reclaims': False,
@@ -169,7 +169,7 @@ def test_reclaim_for_a_cgroup(borrow, shows):
 
 
 def test_cpu_hotplug(borrow, counters, shows):
-    """Counters never step back, nor ahead of the guest, as CPUs come and go."""
+    """While CPUs come and go, no counter falls, or is larger than in the guest."""
     guest = borrow(**SMALL)
     guest.load()
     hog = thrash(guest)
@@ -182,7 +182,7 @@ def test_cpu_hotplug(borrow, counters, shows):
     distinct = 0
     end = time.monotonic() + 5
     while time.monotonic() < end:
-        # The timer asks once a second; enabling it asks at once.
+        # QEMU asks once a second, and at once when polling is turned on.
         guest.poll_stats(0)
         guest.poll_stats(1)
         report = guest.last_stats()[1]
@@ -194,7 +194,7 @@ def test_cpu_hotplug(borrow, counters, shows):
     guest.poll_stats(0)
     code, output = guest.result(toggling)
     assert (code, output) == (0, '')
-    # A request may still be on its way; its answer comes at once.
+    # A request may still be on its way, and is then answered at once.
     time.sleep(1)
     last = guest.last_stats()[1]
     after = counted(guest, counters)
@@ -228,12 +228,12 @@ def test_max_stat_tag(borrow, shows):
     parameter = '/sys/module/virtio_balloon/parameters/max_stat_tag'
     assert guest.read(parameter) == '9'
     assert guest.sh(f'stat -c %a {parameter}').strip() == '444'
-    assert set(guest.stats()) == OLD
-    # Also in those that the host has asked for.
+    assert set(guest.stats()) == set(FIRST_TEN)
+    # This holds also for the reports that the host has asked for.
     guest.poll_stats(1)
     time.sleep(2.5)
     guest.poll_stats(0)
-    assert set(guest.stats()) == OLD
+    assert set(guest.stats()) == set(FIRST_TEN)
     guest.unload()
 
     guest.load(max_stat_tag=0)
@@ -242,7 +242,7 @@ def test_max_stat_tag(borrow, shows):
 
     guest.load()
     assert guest.read(parameter) == '15'
-    assert set(guest.stats()) == OLD | set(NEW_COUNTERS)
+    assert set(guest.stats()) == set(NAMES)
     shows('no more than a host can take (`max_stat_tag`)', True)
 
 

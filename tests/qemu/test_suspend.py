@@ -1,23 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Suspend: the balloon is emptied, comes back, and nothing is forgotten."""
+"""Suspend and hibernation: the balloon is emptied before, and filled again after."""
 
 import contextlib
 import time
 
 import pytest
 
-from guest import GuestError, MIB, TIMEOUT
+from common.guest import EVERYTHING, GuestError, MIB, TIMEOUT
 
-EVERYTHING = {'deflate-on-oom': True, 'free-page-hint': True,
-              'free-page-reporting': True, 'page-poison': True}
 CORRUPTION = 'pagealloc: memory corruption'
 AWAKE = 'a request keeps a guest awake that is just suspending, if enabled'
 UNCHANGED = 'suspend with page poison: free pages unchanged'
 WAKEUP = '$(echo /sys/bus/virtio/drivers/virtio_balloon/virtio*/power)/wakeup'
 
-
-# Only a PCI Express device can say that it keeps its state, and one below a root port.
-# One thread: two trip over an assertion in QEMU (iotlb_to_section) when the devices wake up.
+# Only a PCI Express device below a root port can say that it keeps its state. QEMU runs the
+# guest in one thread, since with two it fails an assertion (iotlb_to_section) when the devices
+# wake up.
 EXPRESS = {'bzimage': True, 'reboot': True, 'ports': 1, 'append': 'no_console_suspend',
            'accel': 'tcg,thread=single'}
 
@@ -26,18 +24,18 @@ EXPRESS = {'bzimage': True, 'reboot': True, 'ports': 1, 'append': 'no_console_su
 def sleeper(boot):
     """Start a guest that can be suspended to RAM."""
     def start(append='', **options):
-        # The way out is a reset. A q35 suspends only once.
+        # The guest wakes up by a reset, so it must not end QEMU. A q35 suspends only once.
         return boot(bzimage=True, reboot=True, machine='pc',
                     append=f'no_console_suspend {append}', **options)
     return start
 
 
 def fall_asleep(guest, left=None):
-    """Suspend it; left is its size meanwhile, by default all of it."""
+    """Suspend the guest. left is its size while it sleeps. The default is its full size."""
     sent = guest.send('echo mem >/sys/power/state')
     if guest.qmp.take_event('SUSPEND', TIMEOUT) is None:
         guest.fail('the guest did not suspend')
-    # Only a driver that did something on the way in gave these pages back.
+    # The driver has given these pages back on the way into suspend.
     assert guest.actual() == (left or guest.memory)
     return sent
 
@@ -54,18 +52,18 @@ def trace_suspend(guest):
 
 
 def fresh_report(guest):
-    """Wait for a report to come from polling that went on all the while."""
+    """Wait for a new report. The host has polled all the time."""
     now = int(time.time())
     guest.wait_for(lambda: guest.last_stats()[0] > now, what='fresh report')
     return guest.last_stats()[1]
 
 
 def check_corrupted(guest):
-    """A guest whose free memory was changed says so, or dies of it."""
+    """The guest's kernel notices that free pages were changed, or crashes because of that."""
     with contextlib.suppress(GuestError):
         guest.wait_for(lambda: guest.hog(128).kill() or CORRUPTION in guest.log(),
                        what=CORRUPTION)
-    # Whatever comes of it later belongs to the same fault.
+    # What the kernel says later belongs to the same fault.
     guest.qmp.cmd('stop')
     assert CORRUPTION in guest.log() or guest.splats()
     guest.console.write_text('')
@@ -89,8 +87,8 @@ def test_suspend_with_everything(sleeper, lab, survives):
     guest.poll_stats(1)
 
     if corrupts:
-        # Knows no better: the device forgot the value of free pages, and
-        # discards what is reported to it. It shows when they are used.
+        # The stock driver does not tell the device again which value free pages have, and the
+        # host then discards pages that are reported. This shows when they are used.
         with contextlib.suppress(GuestError):
             wake_up(guest, fall_asleep(guest))
             assert guest.traced('virtio_device_freeze') == 1
@@ -114,7 +112,7 @@ def test_suspend_with_everything(sleeper, lab, survives):
         guest.hog(64).kill()
         guest.wait_for(lambda: guest.traced('page_reporting_process') > reported,
                        what='free page reporting')
-    # Now every page there is gets touched.
+    # Now use each page of the guest.
     guest.balloon(guest.memory)
     guest.wait_actual(guest.memory)
     guest.hog(300).verify()
@@ -146,7 +144,7 @@ def test_suspend_of_a_device_that_keeps_its_state(boot, lab, no_soft_reset, show
     assert guest.traced('virtio_device_freeze') == int(asked)
     assert guest.traced('virtio_device_restore') == int(asked)
     if guest.lab.driver == 'ours':
-        # mm's worker is not frozen, and is not to report to a device that sleeps.
+        # mm's worker is not frozen, so it has to be kept from reporting to a device that sleeps.
         assert guest.traced('page_reporting_unregister') == 1
 
     guest.wait_actual(size)
@@ -168,7 +166,9 @@ def test_suspend_of_a_device_that_keeps_its_state(boot, lab, no_soft_reset, show
 
 
 def test_target_of_a_sleeping_guest(boot, lab, survives):
-    """Its interrupt is lost, and on newer kernels nobody sets the device up anew."""
+    """The target changes while the guest sleeps, and the interrupt for it is lost.
+
+    On newer kernels the device is not set up again on waking up, so the driver has to look."""
     guest = boot(**EXPRESS, balloon={'bus': 'port0', 'x-pcie-pm-no-soft-reset': True})
     guest.load()
     sent = fall_asleep(guest)
@@ -192,25 +192,25 @@ def test_suspend_while_the_target_changes(sleeper):
         assert guest.meminfo()['MemTotal'] == total - (guest.memory - size)
         hog.verify()
 
-    # The way down has begun, and the guest wakes up to another target.
+    # The balloon is growing when the guest suspends. Meanwhile the target changes.
     guest.balloon(320 * MIB)
     sent = fall_asleep(guest)
     guest.balloon(384 * MIB)
     wake_up(guest, sent)
     check(384 * MIB)
 
-    # The way up has begun.
+    # The balloon is shrinking when the guest suspends.
     guest.balloon(896 * MIB)
     wake_up(guest, fall_asleep(guest))
     check(896 * MIB)
 
-    # Nothing is wanted any more on waking up.
+    # When the guest wakes up, the target is its full size.
     sent = fall_asleep(guest)
     guest.balloon(guest.memory)
     wake_up(guest, sent)
     check(guest.memory)
 
-    # The work item is busy, and has to end for the freezer.
+    # The work item is busy, and has to stop so that processes can be frozen.
     guest.balloon(320 * MIB)
     guest.wait_for(lambda: guest.actual() < guest.memory, what='inflation')
     wake_up(guest, fall_asleep(guest))
@@ -230,7 +230,7 @@ def test_suspend_to_idle(boot):
     guest.balloon(size)
     guest.wait_actual(size)
     guest.poll_stats(1)
-    # No firmware in this: the kernel lies down and gets up again by itself.
+    # This test mode does without firmware: the kernel suspends and resumes by itself.
     guest.sh('echo devices >/sys/power/pm_test && '
              'echo 1 >/sys/module/suspend/parameters/pm_test_delay')
     sent = guest.send('echo freeze >/sys/power/state')
@@ -248,14 +248,14 @@ def test_wakeup(sleeper, shows):
     guest = sleeper()
     guest.load()
     if guest.lab.driver == 'stock' and guest.lab.kernel() < (6, 12):
-        # The administrator has no say.
+        # This driver cannot wake the guest, and has no file to allow that.
         assert guest.try_sh(f'test -e {WAKEUP}')[0]
         shows(AWAKE, False)
         return
     assert guest.sh(f'cat {WAKEUP}') == 'disabled\n'
 
-    # What a power manager does: take the count, have a look around, give the
-    # count back, go to sleep. The kernel does neither if something happened.
+    # A power manager reads this count, checks that nothing keeps the guest awake, writes the
+    # count back, and suspends. The kernel refuses both steps if the count has changed since.
     def take():
         return guest.read('/sys/power/wakeup_count')
 
@@ -283,7 +283,7 @@ def test_wakeup(sleeper, shows):
     assert guest.try_sh('echo mem >/sys/power/state')[0]
     assert guest.actual() == 256 * MIB
 
-    # Nothing is going on: it may sleep, and sleeps until it is woken.
+    # If nothing happens, the guest suspends, and sleeps until it is woken.
     assert give(take())
     wake_up(guest, fall_asleep(guest))
     guest.wait_actual(256 * MIB)
@@ -294,7 +294,7 @@ def test_wakeup(sleeper, shows):
 
 @pytest.mark.ours
 def test_wakeup_is_gone_with_the_device(boot):
-    """Nothing of a device that was to wake the guest stays when it is unplugged."""
+    """When a device that may wake the guest is unplugged, its wakeup source is removed."""
     guest = boot(balloon=None, ports=1, accel='tcg,thread=single')
     guest.load()
     sources = 'cat /sys/kernel/debug/wakeup_sources'
@@ -304,7 +304,7 @@ def test_wakeup_is_gone_with_the_device(boot):
         guest.plug()
         guest.wait_for(guest.driver_ok, what='driver')
         guest.sh(f'echo enabled >{WAKEUP}')
-        # Asked for something, it is awake for a while.
+        # A request keeps the guest awake for a while.
         guest.balloon(256 * MIB)
         guest.wait_actual(256 * MIB)
         during = guest.sh(classes)
@@ -315,7 +315,7 @@ def test_wakeup_is_gone_with_the_device(boot):
 
 
 def test_hibernation(boot, shows):
-    """The same guest goes on in another QEMU, from what it left in swap."""
+    """A guest hibernates, and another QEMU resumes it from swap."""
     before = boot(bzimage=True, swap=256)
     before.load()
     total = before.meminfo()['MemTotal']
@@ -328,7 +328,7 @@ def test_hibernation(boot, shows):
     assert before.wait_exit() == 0
 
     after = boot(bzimage=True, disks=before.disks)
-    # From here on it is the old kernel, which the new one never knew.
+    # The new kernel does not load the driver. It resumes the old kernel, which has it loaded.
     after.balloon(size)
     after.send('echo $(cat /sys/block/vda/dev) >/sys/power/resume')
     code, output = after.result(sent)

@@ -269,7 +269,7 @@ const char *diagnosis_advice(const struct diagnosis *d, const struct limits *l, 
 		break;
 	case REGIME_STALLS:
 		add(&t, "little can be scanned: memory is locked, in huge pages, or the kernel's; ");
-		add(&t, "not a cgroup's doing, on no kernel from 5.10 to 7.3");
+		add(&t, "not a cgroup's doing, on no kernel from " KERNELS);
 		break;
 	case REGIME_KSWAPD_FAILS:
 		add(&t, "the next demand for memory will wait: ");

@@ -4,8 +4,6 @@
 
 #include "guest.h"
 
-#define VERSION	"0.1.0"
-
 /* Exit codes; --check has those of monitoring plugins, see enum severity. */
 #define EXIT_OK		0
 #define EXIT_TROUBLE	1	/* no guest could be read, or --doctor found something */

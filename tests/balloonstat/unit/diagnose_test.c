@@ -10,7 +10,7 @@
 #define MIB		(1024.0 * 1024)
 #define GUEST_MEMORY	(1024 * MIB)
 
-/* What one report brings, a second. */
+/* By how much the counters of a report have risen each second. */
 struct report {
 	double kills, stalls;
 	double dscan, dreclaim, kscan, kreclaim;	/* MiB */
@@ -65,7 +65,7 @@ static void set(struct rates *r, unsigned int tag, double rate)
 	r->delta[tag] = (uint64_t)(rate * r->seconds);
 }
 
-/* One more report, @seconds after the last, of a guest with @memory. */
+/* Have one more report from a guest with @memory, @seconds after the last one. */
 static const char *report_of(struct bench *b, const struct report *now, double seconds,
 			     double memory)
 {
@@ -94,7 +94,7 @@ static const char *report(struct bench *b, const struct report *now)
 	return report_of(b, now, 1, GUEST_MEMORY);
 }
 
-/* --- the table, one report each -------------------------------------------- */
+/* --- the table: one report for each row ------------------------------------- */
 
 static const struct {
 	const char *what;
@@ -134,7 +134,7 @@ static void test_rows(void **state)
 	}
 }
 
-/* The same shape counts for less in a larger guest, and for more in a smaller. */
+/* The same rates count for less in a larger guest, and for more in a smaller one. */
 static void test_relative_to_memory(void **state)
 {
 	static const struct report some = { .stalls = 10, .dscan = 1.3, .dreclaim = 1.2 };
@@ -200,7 +200,7 @@ static void test_long_intervals_need_no_holding(void **state)
 
 static void test_band(void **state)
 {
-	/* 2 stalls a second are high in this guest; 1 is where high ends. */
+	/* 2 stalls a second are high in this guest. Below 1 they are not high any more. */
 	static const struct report at = { .stalls = 2, .dscan = 0.3, .dreclaim = 0.3 };
 	static const struct report between = { .stalls = 1.2, .dscan = 0.18, .dreclaim = 0.18 };
 	static const struct report under = { .stalls = 0.9, .dscan = 0.05, .dreclaim = 0.05 };
@@ -245,7 +245,7 @@ static void test_kill_is_shown_for_a_while(void **state)
 	(void)state;
 	start(&b);
 	report(&b, &quiet);
-	/* At once: it does not have to be seen twice. */
+	/* The diagnosis changes at once, and does not need a second report. */
 	assert_string_equal(report(&b, &oom), "critical");
 	while (!strcmp(report(&b, &quiet), "critical"))
 		shown++;
@@ -274,7 +274,7 @@ static void test_container_kill_does_not_hide_trouble(void **state)
 	report(&b, &quiet);
 	report(&b, &inefficient);
 	assert_string_equal(report(&b, &inefficient), "thrashing");
-	/* And a kill of the whole guest is worse still. */
+	/* A kill because the whole guest has no memory left is worse. */
 	assert_string_equal(report(&b, &oom), "critical");
 	assert_true(b.d.kills_seen == 2);
 }
@@ -312,7 +312,7 @@ static void no_data(const char *why, const struct sample *s, enum rate_event eve
 
 	print_message("  %s\n", why);
 	start(&b);
-	/* What was known before does not count any more. */
+	/* Earlier reports do not count any more. */
 	report(&b, &inefficient);
 	diagnose(&b.d, &b.l, s, &r, age);
 	assert_string_equal(regime_name(b.d.regime), "no-data");
@@ -389,7 +389,7 @@ static void test_advice(void **state)
 	struct bench b;
 
 	(void)state;
-	/* fill() has half of the machine in the balloon. */
+	/* fill() puts half of the guest's memory into the balloon. */
 	start(&b);
 	report(&b, &oom);
 	assert_non_null(strstr(diagnosis_advice(&b.d, &b.l, text, sizeof(text)),
@@ -401,7 +401,7 @@ static void test_advice(void **state)
 	start(&b);
 	report(&b, &cgroup_73);
 	assert_non_null(strstr(diagnosis_advice(&b.d, &b.l, text, sizeof(text)), "memory.max"));
-	/* However little room there is. */
+	/* The text is cut where there is little room. */
 	for (size_t len = 1; len < sizeof(text); len++) {
 		diagnosis_advice(&b.d, &b.l, text, len);
 		assert_true(strlen(text) < len);

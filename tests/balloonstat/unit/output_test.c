@@ -58,7 +58,7 @@ static void test_json(void **state)
 	text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(15));
 	json_decref(o);
 	assert_null(strchr(text, '\n'));
-	/* As another program would read it. */
+	/* Read it as another program would. */
 	o = json_loads(text, 0, NULL);
 	free(text);
 	assert_non_null(o);
@@ -69,7 +69,7 @@ static void test_json(void **state)
 	assert_int_equal(json_integer_value(json_object_get(part, "swap-in")), 4096);
 	assert_int_equal(json_integer_value(json_object_get(part, "direct-scans")),
 			 9007199254740992);
-	/* Not known is null, and never 0. */
+	/* What is not known is null, and not 0. */
 	assert_true(json_is_null(json_object_get(part, "swap-out")));
 	part = json_object_get(o, "rates");
 	assert_int_equal(json_object_size(part), TAG_NR - 4);
@@ -207,7 +207,7 @@ static void test_check(void **state)
 		assert_int_equal(out_check(guests, table[i].nr, &o, to), table[i].severity);
 		fclose(to);
 		assert_memory_equal(text, table[i].begins, strlen(table[i].begins));
-		/* One line, and one bar before what is for machines. */
+		/* There is one line, and one bar before the numbers for programs. */
 		assert_ptr_equal(strchr(text, '\n'), text + size - 1);
 		bar = strchr(text, '|');
 		assert_non_null(bar);
@@ -226,7 +226,7 @@ static void test_row(void **state)
 	(void)state;
 	assert_string_equal(out_row(g, row),
 			    " 1.0G  450M     -     -     -     4     -     -     -     -   -   2 healthy");
-	/* The header stands above the numbers, in 80 columns. */
+	/* The header's columns are above those of the numbers. All fit into 80 columns. */
 	assert_true(strlen(out_header) <= 80);
 	assert_true(strlen(row) - strlen("healthy") + 12 <= 80);
 	assert_int_equal(strstr(out_header, "diagnosis") - out_header,

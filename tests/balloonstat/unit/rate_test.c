@@ -14,7 +14,7 @@
 #define ALL	((1u << TAG_NR) - 1)
 #define K	1024ULL
 
-/* One counter that changes beside the page faults; all others stay. */
+/* In each row one counter and the page faults change. All other counters stay. */
 static const struct {
 	const char *what;
 	double seen, stamped;		/* seconds between the two samples */
@@ -24,7 +24,7 @@ static const struct {
 	uint32_t set[2];
 	bool restarted;
 	enum rate_event event;
-	double rate;			/* of tag; negative: none */
+	double rate;			/* of tag. A negative one means that there is none */
 	bool wrapped, absurd;
 } table[] = {
 	{ "a counter that rises", 1, 1, { 100, 200 }, STALLS, { 5, 15 }, { ALL, ALL }, false,

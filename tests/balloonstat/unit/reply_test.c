@@ -74,7 +74,7 @@ static void test_stats(void **state)
 	assert_int_equal(s.last_update, 1700000000);
 	assert_true(sample_has(&s, VIRTIO_BALLOON_S_SWAP_IN));
 	assert_int_equal(s.value[VIRTIO_BALLOON_S_SWAP_IN], 4096);
-	/* Unset is known and not set. */
+	/* A statistic that is unset is known, and has no value. */
 	assert_false(sample_has(&s, VIRTIO_BALLOON_S_SWAP_OUT));
 	assert_true(s.known & TAG_BIT(VIRTIO_BALLOON_S_SWAP_OUT));
 	assert_false(s.absurd & TAG_BIT(VIRTIO_BALLOON_S_SWAP_OUT));
@@ -84,9 +84,9 @@ static void test_stats(void **state)
 	assert_false(sample_has(&s, VIRTIO_BALLOON_S_MEMFREE));
 	assert_true(s.absurd & TAG_BIT(VIRTIO_BALLOON_S_MAJFLT));
 	assert_true(s.absurd & TAG_BIT(VIRTIO_BALLOON_S_MINFLT));
-	/* But a counter may be about to wrap, and 8 KiB before that is exact. */
+	/* But a counter may be that large, just before it wraps. It is read exactly. */
 	assert_true(s.value[VIRTIO_BALLOON_S_DIRECT_SCAN] == UINT64_MAX - 8191);
-	/* Not among what the host knows. */
+	/* The host does not know this one. */
 	assert_false(s.known & TAG_BIT(VIRTIO_BALLOON_S_OOM_KILL));
 	json_decref(m);
 }
@@ -156,7 +156,7 @@ static void test_long_path(void **state)
 		name[n] = '\0';
 		list = json_pack("[{s:s, s:s}]", "name", name, "type",
 				 "child<virtio-balloon-pci>");
-		/* Whole, or not at all. */
+		/* It is complete, or not set at all. */
 		if (!reply_balloon(list, "/machine", path, backend))
 			assert_int_equal(strlen(backend), strlen(path) + 15);
 		name[n] = 'x';
@@ -170,7 +170,7 @@ static void test_text(void **state)
 	char buf[16];
 
 	(void)state;
-	/* A name does not command the terminal. */
+	/* A name cannot send control characters to the terminal. */
 	assert_true(reply_text(m, "a", buf, sizeof(buf)));
 	assert_string_equal(buf, "x?[2Jy");
 	assert_true(reply_text(m, "a", buf, 3));

@@ -11,55 +11,44 @@ import shlex
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 
-from qmp import QMP, QMPClosed, QMPError
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-import gcov     # noqa: E402
+from common import gcov
+from common.qmp import QMP, QMPClosed, QMPError
+from common.splats import OOM_BEGIN, find_splats
 
 MIB = 1 << 20
-UNSET = (1 << 64) - 1           # a statistic the guest never sent
+UNSET = (1 << 64) - 1           # a statistic that the guest has never sent
 BALLOON = '/machine/peripheral/balloon0'
+# Properties of QEMU's device that turn on all of its features.
+EVERYTHING = {'deflate-on-oom': True, 'free-page-hint': True,
+              'free-page-reporting': True, 'page-poison': True}
 # Queues of the balloon, as QEMU's events name them.
 INFLATE_QUEUE, STATS_QUEUE, HINT_QUEUE = '0', '2', '3'
 EVENTS_OF_QUEUES = ('virtio_queue_notify',)
 EVENT = re.compile(r'^\d+@(\d+\.\d+):(\w+) (.*)$', re.M)
-# Emulation on a busy machine: far more than any of this should take.
+# Seconds. These are far more than anything should take, also on a busy machine.
 BOOT_TIMEOUT = 60
-# The emulated serial port of a busy guest may sit on what it received until
-# something more comes, or lose it: after so many seconds the guest is asked
-# whether it has the request.
-NUDGE = 2
 TIMEOUT = 60
+# The emulated serial port of a busy guest may lose what it received, or keep it until
+# something more comes. So after this many seconds the guest is asked whether it has the
+# request.
+NUDGE = 2
 
 QEMU_ASSERTION = 'iotlb_to_section: Assertion'
-# A kernel says so when it is done with itself.
+# A part of what the kernel says when it starts the first program.
 INIT = ' as init process'
 
 KERNEL_ARGS = (
     'console=ttyS0 loglevel=7 panic=-1 panic_on_warn=1 '
     'oops=panic hung_task_panic=1 softlockup_panic=1')
-# It takes half of the guest's time.
+# kmemleak takes half of the guest's time.
 NO_KMEMLEAK = ' kmemleak=off'
 
-SPLAT = re.compile(
-    r'''\bBUG\b | \bWARNING:\ (?!Unprivileged) | KASAN | KCSAN | KFENCE | UBSAN
-    | possible\ .*(?:lock|deadlock) | inconsistent\ lock\ state
-    | bad\ unlock\ balance | suspicious\ RCU
-    | blocked\ for\ more\ than | [Bb]ad\ page | memory\ leak(?!\ detector) | Call\ Trace
-    | general\ protection | Kernel\ panic | soft\ lockup
-    | hard\ LOCKUP | rcu.*detected\ stall | \bOops\b
-    | scheduling\ while\ atomic | sleeping\ function''', re.VERBOSE)
-# From 6.12 on the stock driver complains of queues that take nothing more, since
-# the bus broke them; no function of ours has that name.
+# From 6.12 on the stock driver warns when the bus has broken its queues, so that they take
+# no more buffers. No function of ours has this name.
 STOCK_WARNS = r'WARNING: .* tell_host\+'
-OOM_BEGIN = re.compile(r'invoked oom-killer')
-OOM_END = re.compile(
-    r'(?:Out of memory|Memory cgroup out of memory): Killed(?: process (\d+))?')
-NO_PAGE = re.compile(r'page allocation failure: order:0')
 
 
 class GuestError(AssertionError):
@@ -67,7 +56,7 @@ class GuestError(AssertionError):
 
 
 class CommandError(GuestError):
-    """A command in the guest, or in what is to be one, failed."""
+    """A command failed, in a guest or in the system that is to be one."""
 
 
 # The first kernel whose stock driver sends the six statistics of memory pressure.
@@ -83,14 +72,14 @@ def version(release):
 class Lab:
     """What a guest is made of."""
     qemu: str
-    vmlinux: str                # boots fast
-    bzimage: str                # and this is the other way
+    vmlinux: str                # the kernel in the format that boots fast
+    bzimage: str                # the kernel in the format that firmware boots
     initramfs: str
     release: str                # of the kernel, as uname -r says
     driver: str                 # 'ours' or 'stock'
     append: str                 # kernel parameters
-    reserve: int = 0            # MiB that the kernel takes beyond what others do
-    patience: int = 1           # how many times as long as others the kernel may take
+    reserve: int = 0            # MiB that this kernel takes and other kernels do not
+    patience: int = 1           # factor for all timeouts
     boot_timeout: float = BOOT_TIMEOUT
     lines: pathlib.Path | None = None   # where to keep which lines of the driver were run
 
@@ -105,55 +94,24 @@ class Lab:
     def poisons(self):
         """Whether page_poison=1 has free pages keep their value.
 
-        Debian's 5.10 has them overwritten, but does not look at them again."""
+        Debian's 5.10 overwrites them, but does not look at them again."""
         return self.kernel() >= (5, 11)
 
     def reports_asleep(self):
         """Whether the driver lets mm report free pages on queues that are gone.
 
-        Stock drivers do, before 7.3; whether such a guest survives is luck."""
+        Stock drivers before 7.3 do. Such a guest may survive, or not."""
         return self.driver == 'stock' and self.kernel() < (7, 3)
 
     def asks_the_driver(self, no_soft_reset):
-        """Whether the driver is to give all back before a PCI Express device sleeps.
+        """Whether the driver is told to give everything back before a PCI Express device sleeps.
 
-        Not where the device says that it keeps its state; that is read since 6.12."""
+        It is not where the device says that it keeps its state. Kernels read that since 6.12."""
         return not (no_soft_reset and self.kernel() >= (6, 12))
 
     def tells_of_reset(self):
         """Whether the driver hears of a reset of the function below its device."""
         return self.driver == 'ours' and self.kernel() >= (7, 3)
-
-
-def find_splats(log):
-    """Lines of a console log that no healthy kernel prints.
-
-    An OOM kill, which a test may well have wanted, comes with a call trace
-    too: that one line is let pass within a complete report of one. So it is
-    where the victim, on its way out, was then refused a page, or kswapd, which on
-    7.3 wants one to swap others out (swap_cluster_alloc_table).
-    """
-    lines = log.splitlines()
-    legal = set()
-    victims = set()
-    begin = refused = None
-    for i, line in enumerate(lines):
-        if OOM_BEGIN.search(line):
-            begin = i
-        elif (end := OOM_END.search(line)) and begin is not None:
-            legal.update(j for j in range(begin, i) if 'Call Trace' in lines[j])
-            victims.add(end[1])
-            begin = None
-        elif NO_PAGE.search(line):
-            refused = set()
-        elif refused is not None and (pid := re.search(r'PID: (\d+)', line)):
-            refused = {pid[1]} & victims or 'Comm: kswapd' in line
-        elif refused is not None and 'Call Trace' in line:
-            if refused:
-                legal.add(i)
-            refused = None
-    return [line for i, line in enumerate(lines)
-            if i not in legal and SPLAT.search(line)]
 
 
 def _props(props):
@@ -169,20 +127,21 @@ def _die_with_parent():
 class Guest:
     """One QEMU process.
 
-    memory, swap, disk  MiB, without what the lab reserves; swap (vda, switched on)
-                        and disk (the next, ext4) are sparse files
-    nodes               MiB of each NUMA node, in place of memory; cpus is then one each
+    memory, swap, disk  MiB, without what the lab reserves. swap (vda, switched on) and
+                        disk (the next one, ext4) are sparse files
+    nodes               MiB of each NUMA node, in place of memory. Each node has one CPU
     disks               of another guest, as it left them
-    balloon             properties of the balloon device; None: no balloon
-    ports               root ports "port0"... to hot-plug into (q35 only)
+    balloon             properties of the balloon device. With None there is no balloon
+    ports               how many root ports there are, "port0" and so on, for devices that
+                        come and go (q35 only)
     append              more kernel parameters
-    bzimage             boot as firmware would: 4 s slower, but a guest that
-                        was booted the short way (PVH) does not resume from S3
-    leaks               have a kernel that can look for them do so
+    bzimage             boot as firmware does. This takes 4 s more, but a guest that was
+                        booted the fast way (PVH) cannot resume from suspend to RAM
+    leaks               leave kmemleak on, in a kernel that has it
     reboot              let the guest reboot instead of ending QEMU
-    incoming            a guest to be migrated here, see migrate_to()
-    events              of QEMU's tracing, which it notes with their times, see noted()
-    qemu_args           anything else
+    incoming            a guest that is to be migrated to this one, see migrate_to()
+    events              of QEMU's tracing, which it writes down with their times, see noted()
+    qemu_args           more arguments
     """
 
     def __init__(self, lab, directory, memory=512, cpus=2, machine='q35',
@@ -225,7 +184,7 @@ class Guest:
             lab.qemu, '-nodefaults', '-no-user-config', '-display', 'none',
             '-machine', machine, '-accel', accel,
             '-m', f'{memory + lab.reserve}M',
-            # A kernel warns of a node that shares its socket with another.
+            # A kernel warns if two nodes share a socket.
             '-smp', f'{cpus},sockets={cpus}' if nodes else str(cpus),
             '-kernel', lab.bzimage if bzimage else lab.vmlinux,
             '-initrd', lab.initramfs,
@@ -247,7 +206,7 @@ class Guest:
         for i in range(ports):
             args += ['-device', f'pcie-root-port,id=port{i},chassis={i + 1}']
         for i, size in enumerate(nodes):
-            # What the lab reserves is taken early, and so from the first.
+            # What the lab reserves is taken early, and therefore from the first node.
             size += 0 if i else lab.reserve
             args += ['-object', f'memory-backend-ram,id=node{i},size={size}M',
                      '-numa', f'node,nodeid={i},cpus={i},memdev=node{i}']
@@ -255,7 +214,7 @@ class Guest:
             args += ['-trace', event]
         if events:
             args += ['-D', self.events_path, '-msg', 'timestamp=on']
-        # Always there, so that a hot-plugged balloon can use it too.
+        # This one is always there, so that a hot-plugged balloon can use it, too.
         args += ['-object', 'iothread,id=iothread0']
         if balloon is not None:
             args += ['-device', self.balloon_device(dict(balloon))]
@@ -377,14 +336,14 @@ class Guest:
         timeout *= self.lab.patience
         deadline = time.monotonic() + timeout
         while True:
-            # What does not carry our id is the answer to a command given up.
+            # An answer with another id is that to a command which was given up.
             line = self._line(deadline, cmd, nudge=ident)
             if line == b'ready':
                 self.fail(f'the guest rebooted: {cmd}')
             if line == b'again':
                 self._request(ident, cmd)
                 continue
-            # While it wakes up, a guest may echo what was to nudge it.
+            # While it wakes up, a guest may echo the id that it was asked about.
             if not line.strip() or line.strip().isdigit():
                 continue
             try:
@@ -429,11 +388,11 @@ class Guest:
         return {name: int(value) for name, value in self._table('/proc/vmstat')}
 
     def mount_disk(self):
-        """Mount the disk, if it is the only one, at /mnt."""
+        """Mount the disk at /mnt. It is to be the only one."""
         self.sh('modprobe ext4 && mount -t ext4 /dev/vda /mnt')
 
     def hog(self, mib, timeout=TIMEOUT, cgroup=None):
-        """Start a process that fills this much memory; wait until it has."""
+        """Start a process that fills this much memory, and wait until it has."""
         hog = Hog(self, mib, cgroup)
         hog.expect('filled', timeout)
         return hog
@@ -441,7 +400,7 @@ class Guest:
     # --- the driver --------------------------------------------------------
 
     def load(self, **params):
-        """modprobe the driver under test, and see that it is that one."""
+        """Load the driver under test, and check that it is that one."""
         self.sh('modprobe virtio_balloon ' +
                 ' '.join(f'{k}={v}' for k, v in params.items()))
         code, _ = self.try_sh('test -d /sys/module/virtio_balloon')
@@ -484,12 +443,12 @@ class Guest:
     def unplug(self):
         """Have the guest let go of the balloon, and remove it."""
         self.qmp.cmd('device_del', id='balloon0')
-        # Its parts have events too.
+        # The parts of the device have such events, too.
         self.wait_for(lambda: (self.qmp.take_event('DEVICE_DELETED', 1) or {})
                       .get('device') == 'balloon0', what='DEVICE_DELETED')
 
     def preempts(self):
-        """Whether the kernel may take the CPU away from itself."""
+        """Whether the kernel can be preempted while it runs in kernel mode."""
         _, mode = self.try_sh('cat /sys/kernel/debug/sched/preempt 2>/dev/null')
         if mode:
             return bool(re.search(r'\((full|lazy)\)', mode))
@@ -508,14 +467,14 @@ class Guest:
             f'grep -c " {function} <-" /sys/kernel/tracing/trace')[1])
 
     def trace_times(self, function):
-        """When it has been called since, in the guest's seconds."""
+        """When it has been called since, in seconds of the guest's clock."""
         return [float(time) for time in re.findall(
             rf' (\d+\.\d+): {function} <-', self.sh('cat /sys/kernel/tracing/trace'))]
 
     # --- the balloon, as the host sees it ----------------------------------
 
     def balloon(self, size):
-        """Set the target: the guest is to be left with this many bytes."""
+        """Set the target, which is what the guest is left with, in bytes."""
         self.qmp.cmd('balloon', value=size + self.lab.reserve * MIB)
 
     def actual(self):
@@ -542,7 +501,7 @@ class Guest:
         return self.qmp.cmd('qom-get', path=BALLOON, property=name)
 
     def poll_stats(self, seconds):
-        """Let the host ask for statistics every so often; 0 stops it."""
+        """Have the host ask for statistics every so many seconds, or not at all for 0."""
         self.qmp.cmd('qom-set', path=BALLOON, value=seconds,
                      property='guest-stats-polling-interval')
 
@@ -554,18 +513,18 @@ class Guest:
                  for name, value in report['stats'].items() if value != UNSET})
 
     def stats(self, timeout=TIMEOUT):
-        """Statistics sampled after this call began."""
+        """Statistics that were read after this call began."""
         was_polling = self._get('guest-stats-polling-interval')
         self.poll_stats(0)
-        # The report that probe places comes unasked.
+        # The first report comes unasked: the driver sends it when it takes the device.
         self.wait_for(lambda: self.last_stats()[0], timeout, 'first report')
-        # One that is on its way already does not count.
+        # A report that is already on its way does not count.
         for _ in range(2 if was_polling else 1):
             before = self.last_stats()[0]
-            # last-update counts seconds: two in one second look the same.
+            # last-update is in seconds, so two reports within one second look the same.
             self.wait_for(lambda: time.time() >= before + 1)
             self.poll_stats(0)
-            # Enabling asks at once.
+            # When polling is turned on, the host asks at once.
             self.poll_stats(1)
             self.wait_for(lambda: self.last_stats()[0] > before, timeout,
                           'report from the guest')
@@ -573,18 +532,31 @@ class Guest:
         return self.last_stats()[1]
 
     def rss(self):
-        """Resident anonymous memory of QEMU, guest RAM in the main."""
+        """Resident anonymous memory of QEMU, which is mainly the guest's memory."""
         with open(f'/proc/{self.proc.pid}/status') as f:
             for line in f:
                 if line.startswith('RssAnon:'):
                     return int(line.split()[1]) * 1024
         raise GuestError('QEMU has no RssAnon')
 
-    def migrate_to(self, target, timeout=TIMEOUT):
-        """Move this guest to one made with incoming=this, and end this one.
+    def begin_migration(self, target):
+        """Begin a migration that will not end in the time of a test."""
+        self.qmp.cmd('migrate-set-parameters', **{'max-bandwidth': 4 * MIB})
+        uri = f'unix:{target.migration_path}'
+        target.qmp.cmd('migrate-incoming', uri=uri)
+        self.qmp.cmd('migrate', uri=uri)
 
-        The target takes over the conversation with the shell. Returns what
-        QEMU says about the migration."""
+    def cancel_migration(self, target):
+        self.qmp.cmd('migrate_cancel')
+        self.wait_for(lambda: self.qmp.cmd('query-migrate')['status'] == 'cancelled',
+                      what='cancelled migration')
+        target.wait_exit()
+
+    def migrate_to(self, target, timeout=TIMEOUT):
+        """Move this guest to one that was started with incoming=this, and end this one.
+
+        From then on the target is what talks to the guest's shell. Returns what QEMU says
+        about the migration."""
         uri = f'unix:{target.migration_path}'
         target.qmp.cmd('migrate-incoming', uri=uri)
         self.qmp.cmd('migrate', uri=uri)
@@ -609,7 +581,7 @@ class Guest:
 
     def splats(self):
         """What the kernel has complained of."""
-        # The victim is dead before the kernel has said all about its end.
+        # The victim of an OOM kill is dead before its report on the console is complete.
         deadline = time.monotonic() + 5
         while (splats := find_splats(self.log())) and \
                 self.proc.poll() is None and time.monotonic() < deadline and \
@@ -618,9 +590,9 @@ class Guest:
         return splats
 
     def forgive(self, pattern):
-        """Whether what the kernel complained of first is this; if so, it is forgotten.
+        """Forget what the kernel complained of, if the first complaint matches this pattern.
 
-        With all that came after, which belongs to the same fault."""
+        What came after the first one belongs to the same fault. Returns whether it matched."""
         splats = self.splats()
         if not splats or not re.search(pattern, splats[0]):
             return False
@@ -634,10 +606,10 @@ class Guest:
             self.fail('on the console:\n' + '\n'.join(splats))
 
     def check_leaks(self):
-        """Fail if memory is referred to by nothing, where the kernel can tell."""
+        """Fail if kmemleak finds leaked memory, on a kernel that has it."""
         if self.try_sh('test -w /sys/kernel/debug/kmemleak')[0]:
             return
-        # An object counts as leaked once it is five seconds old.
+        # kmemleak takes an object for leaked only when it is five seconds old.
         leaks = self.sh('cd /sys/kernel/debug; sleep 6; echo scan >kmemleak; '
                         'echo scan >kmemleak; cat kmemleak')
         if leaks:
@@ -653,7 +625,7 @@ class Guest:
             self.fail(f'QEMU still runs after {timeout} s')
 
     def keep_lines(self):
-        """Keep which lines of the driver were run, if this guest still answers."""
+        """Save which lines of the driver were run, if this guest still answers."""
         try:
             if not self.qmp.cmd('query-status')['running']:
                 return
@@ -677,11 +649,11 @@ class Guest:
 
 
 def start_guest(lab, new_directory, **options):
-    """Start a guest in a new directory; once more if QEMU or TCG is what failed.
+    """Start a guest in a new directory. If QEMU failed and not the guest, try once more.
 
-    QEMU 10 fails an assertion now and then while a guest with two CPUs sets up its
-    devices, and a guest may hang while it brings them up, before it runs any program.
-    Neither says anything about the driver, which was not loaded yet."""
+    QEMU 10 sometimes fails an assertion while a guest with two CPUs sets up its devices. A
+    guest may also hang while it starts its CPUs, before it runs any program. Neither has to
+    do with the driver, which was not loaded yet."""
     directory = new_directory()
     try:
         return Guest(lab, directory, **options)
@@ -697,7 +669,7 @@ def start_guest(lab, new_directory, **options):
 
 
 class Process:
-    """A program in the guest that says in words how far it is."""
+    """A program in the guest that prints a word whenever it has got somewhere."""
 
     def __init__(self, guest, name, command):
         self.guest = guest
@@ -712,7 +684,7 @@ class Process:
         return code == 0 and 'zombie' not in state
 
     def expect(self, word, timeout):
-        """Wait for its next line, which is to be this word."""
+        """Wait for its next line. Fail if that is not this word."""
         self.guest.wait_for(
             lambda: self._lines()[self.said:] or not self.alive(),
             timeout, f'{self.name} to be {word}')
@@ -744,5 +716,5 @@ class Hog(Process):
         self.expect('intact', timeout)
 
     def churn(self):
-        """Have it touch its memory over and over, until verify()."""
+        """Have it write to its memory over and over, until verify()."""
         self.guest.sh(f'kill -USR2 {self.pid}')

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Kinds of memory pressure that take more than a process that wants too much."""
+"""Memory pressure that takes more than one process that wants too much."""
 
 import contextlib
 
-from guest import MIB, Process
+from common.guest import MIB, Process
 
 HELD = 64       # MiB that cannot be reclaimed
 READ = 3        # MiB read at a time
@@ -19,16 +19,18 @@ def _reader(guest, disk, size):
 
 @contextlib.contextmanager
 def almost_full(guest, disk, size, timeout):
-    """A guest with a disk of this many MiB where kswapd scans much and reclaims little.
+    """Have kswapd scan much and reclaim little, in a guest with a disk of this many MiB.
 
-    What is read slowly is all that can be reclaimed, and kswapd finds it behind the pages
-    that are held, each time anew. Nobody has to wait: while kswapd goes through what is
-    held, the reader takes less than a band between two watermarks; and yet about one a
-    second, so that most reports have their share.
+    Only the pages that are read from the disk can be reclaimed, and they are read slowly.
+    Each time, kswapd finds them behind the pages that are held. No allocation has to wait:
+    while kswapd goes through the held pages, the reader takes less memory than there is
+    between two watermarks. But it takes about that much each second, so that most reports
+    of the statistics show some of it.
     """
-    # The LRU of generations puts aside what it could not reclaim; the other tries again.
+    # The multi-generational LRU puts aside the pages that it could not reclaim. The classic
+    # LRU scans them again.
     guest.sh('x=/sys/kernel/mm/lru_gen/enabled; ! test -e $x || echo n >$x')
-    # Bands of 8 MiB in 256.
+    # There are then 8 MiB between two watermarks, in a guest of 256 MiB.
     guest.sh('echo 340 >/proc/sys/vm/watermark_scale_factor')
     holder = Process(guest, 'holder', f'exec holder {HELD} {disk}')
     holder.expect('filled', timeout)

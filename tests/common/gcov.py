@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which lines of the driver were run: what gcov counted in a guest, put together."""
+"""Which lines of the driver were run, as gcov has counted them in guests."""
 
 import collections
 import json
@@ -9,7 +9,7 @@ import re
 import subprocess
 import tarfile
 
-# In a guest: puts all counts into /gcov. debugfs has files of length 0 for tar,
+# A script for a guest that puts all counts into /gcov. tar takes files in debugfs for empty,
 # so they are copied first.
 COLLECT = '''
 mkdir -p /gcov
@@ -22,9 +22,10 @@ done
 
 
 def counts(archive, top):
-    """(file, line) -> how often it was run, below top, where it was compiled.
+    """(file, line) -> how often it was run.
 
-    archive     of what COLLECT found
+    archive     the files that COLLECT has put into /gcov
+    top         the directory in which the driver was compiled
     """
     run = collections.Counter()
     for data in top.rglob('*.gcda'):
@@ -33,13 +34,13 @@ def counts(archive, top):
         for member in tar:
             if not member.name.endswith('.gcda'):
                 continue
-            # Named for where the object was when it was compiled.
+            # The file has the path that the object had when it was compiled.
             target = pathlib.Path('/') / member.name
             if top not in target.parents:
                 continue
             target.write_bytes(tar.extractfile(member).read())
     for data in top.rglob('*.gcda'):
-        # gcov looks for sources where the compiler was.
+        # gcov looks for sources from the directory that the compiler was run in.
         done = subprocess.run(['gcov', '--json-format', '--stdout', data], cwd=data.parent,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
         for part in done.stdout.splitlines():
@@ -76,7 +77,7 @@ def ranges(numbers):
 
 
 def report(run):
-    """Prints a line a file; returns the share of lines that were run, in percent."""
+    """Print a table with a row for each file. Return the percentage of lines that were run."""
     lines = collections.defaultdict(dict)
     for (file, number), times in run.items():
         lines[file][number] = times

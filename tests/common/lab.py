@@ -4,31 +4,42 @@
 import lzma
 import pathlib
 import struct
-import subprocess
 
-from guest import Lab
+from common.guest import Lab
+from common.project import TOP, answer
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-# What they take of a guest's memory, in MiB, more than enough.
+SCRIPTS = TOP / 'tests/lab'
+# MiB of a guest's memory for a kernel's sanitisers. This is more than they take.
 SANITISERS = 192
-# And what they and KCSAN take of its time, to others'.
+# Factor for all timeouts on a kernel that has KASAN or KCSAN.
 PATIENCE = 8
-LAB = TOP / 'tests' / 'lab'
 
 
-def run(*args):
-    """Run a script of the lab: its words go to the terminal, answer back."""
-    if TOP in pathlib.Path(args[0]).parents:
-        args = ['sh', *args]        # whatever its mode bits
-    return subprocess.run(args, check=True, stdout=subprocess.PIPE,
-                          text=True).stdout.strip()
+def qemu():
+    """The path of a QEMU that knows all 16 statistics."""
+    return answer(SCRIPTS / 'fetch', 'qemu')
+
+
+def kexec():
+    """The path of a program kexec, in a directory with all that it needs."""
+    return pathlib.Path(answer(SCRIPTS / 'fetch', 'kexec'))
+
+
+def build_module(*kernel):
+    """The path of our module for the kernel in this tree, or for Debian's."""
+    return pathlib.Path(answer(SCRIPTS / 'build-module', *kernel))
+
+
+def build_kernel(*args):
+    """Where the test kernel is that tests/kernel/build makes from these arguments."""
+    return pathlib.Path(answer(TOP / 'tests/kernel/build', *args))
 
 
 def uncompressed(bzimage, path):
-    """Unpack a kernel image, which saves each guest 4 s of emulated xz.
+    """Unpack a kernel image, which saves each guest 4 s of unpacking under emulation.
 
-    QEMU boots what comes out if it has CONFIG_PVH. Other compressions than
-    xz, which is Debian's, are left as they are."""
+    QEMU boots the result if the kernel has CONFIG_PVH. Debian's images are compressed with
+    xz. Others are left as they are."""
     image = bzimage.read_bytes()
     setup_sectors = image[0x1f1] or 4
     offset, length = struct.unpack_from('<II', image, 0x248)
@@ -48,39 +59,40 @@ def has_option(kernel, option):
 
 
 def kernel_tree(kernel=None):
-    """Where the kernel is; Debian's by default."""
-    return pathlib.Path(kernel or run(LAB / 'fetch', 'kernel'))
+    """Where the kernel is. The default is Debian's, which is downloaded."""
+    return pathlib.Path(kernel or answer(SCRIPTS / 'fetch', 'kernel'))
 
 
 def release(tree):
-    """Of the kernel in a tree, as uname -r says."""
+    """The release of the kernel in a tree, as uname -r says."""
     return next(tree.glob('lib/modules/*')).name
 
 
 def make_lab(driver, module, directory, kernel=None, lines=None):
-    """Put together a Lab in this directory; kernel is Debian's by default."""
+    """Put together a Lab in this directory. The default kernel is Debian's."""
     kernel = kernel_tree(kernel)
     bzimage = next(kernel.glob('boot/vmlinuz*'))
     vmlinux = kernel / 'vmlinux'
     kasan = has_option(kernel, 'KASAN')
     slow = kasan or has_option(kernel, 'KCSAN')
     if slow:
-        vmlinux = bzimage       # 6.1 enters itself by PVH with either, and dies before it says so
+        # 6.1 with KASAN or KCSAN does not boot by PVH: it dies before it prints anything.
+        vmlinux = bzimage
     elif not vmlinux.exists():
         vmlinux = uncompressed(bzimage, directory / 'vmlinux')
     initramfs = directory / 'initramfs'
     args = ['-k', kernel, '-o', initramfs]
     if driver == 'ours':
         args += ['-m', module]
-    run(LAB / 'initramfs', *args)
-    # KASAN finds all that SLUB's own checks find; and of the clocks, the time stamp
-    # counter alone can be read without leaving the guest.
+    answer(SCRIPTS / 'make-initramfs', *args)
+    # SLUB's own checks are switched off with KASAN, which finds the same and more. The time
+    # stamp counter is the only clock that can be read without leaving the guest.
     append = 'rootfstype=ramfs'
     if kasan:
         append += ' slub_debug=-'
     if slow:
         append += ' clocksource=tsc tsc=reliable'
-    return Lab(qemu=run(LAB / 'fetch', 'qemu'), vmlinux=vmlinux, bzimage=bzimage,
+    return Lab(qemu=qemu(), vmlinux=vmlinux, bzimage=bzimage,
                initramfs=initramfs, driver=driver, append=append,
                reserve=SANITISERS if kasan else 0, patience=PATIENCE if slow else 1,
                release=release(kernel), lines=lines)

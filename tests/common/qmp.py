@@ -22,7 +22,7 @@ class QMP:
         self.cmd('qmp_capabilities')
 
     def _receive(self, deadline):
-        """The next message of any kind, or None at the deadline."""
+        """The next message of any kind. None if there is none before the deadline."""
         while b'\n' not in self.buffer:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -41,7 +41,7 @@ class QMP:
         return json.loads(line)
 
     def cmd(self, name, timeout=30, **arguments):
-        """Run a command and return its result; events met are kept."""
+        """Run a command and return its result. Events that come meanwhile are kept."""
         message = {'execute': name}
         if arguments:
             message['arguments'] = arguments
@@ -60,7 +60,9 @@ class QMP:
         raise QMPClosed(f'no answer to {name} in {timeout} s')
 
     def take_event(self, name, timeout):
-        """The data of the oldest such event not yet taken, or None in time."""
+        """The data of the oldest event of this name that was not taken yet.
+
+        Waits for one. Returns None if none comes in time."""
         deadline = time.monotonic() + timeout
         while True:
             for i, event in enumerate(self.events):
