@@ -24,7 +24,8 @@ static struct console kernel_log_console = {
  * kernel_log_watch - start counting the lines of the kernel log that have some text
  * @text: has to stay valid until kernel_log_unwatch()
  *
- * Sleeps; takes the console lock. Only one text can be watched at a time.
+ * Sleeps; takes the console lock. Only one text can be watched at a time. Up to
+ * kernel_log_unwatch() use expectations and no assertions, which may end the case.
  */
 void kernel_log_watch(const char *text)
 {
