@@ -168,7 +168,8 @@ static void balloon_stats_start(struct balloon *b)
 	int err = stats->active ? 0 : balloon_stats_first(b);
 
 	if (err) {
-		balloon_log(b, KERN_WARNING, "no statistics: the queue takes no buffer (%d)\n", err);
+		balloon_log(b, KERN_WARNING, "no statistics: the queue takes no buffer (%d)\n",
+			    err);
 		return;
 	}
 	spin_lock_irq(&stats->lock);
