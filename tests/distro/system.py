@@ -52,6 +52,12 @@ def names():
     return [row[0] for row in rows()]
 
 
+def flavours():
+    """The kernels of other architectures, and what flavours says of each."""
+    lines = (HERE / 'flavours').read_text().splitlines()
+    return {line.split()[0]: line.split()[1:] for line in lines if line and line[0] != '#'}
+
+
 def suites():
     """The systems that the guest tests run on, and what their kernels are called."""
     return {name: kernel for name, _, _, kernel in rows() if kernel != '-'}
@@ -60,18 +66,25 @@ def suites():
 class System:
     """A copy of a tree that may be changed.
 
-    name        of the matrix
+    name        of the matrix, or a flavour of another architecture, whose kernel
+                is built for and cannot be booted
     directory   empty; takes the changes, the image and the guests
     """
 
     def __init__(self, name, directory):
         self.name = name
-        self.tree = pathlib.Path(run(HERE / 'tree', name))
+        foreign = name in flavours()
+        self.tree = pathlib.Path(run(HERE / 'cross') if foreign else run(HERE / 'tree', name))
         self.directory = directory
         for part in 'upper', 'work', 'root':
             (directory / part).mkdir()
-        # The kernel it came with; a tree of sources has none.
-        self.release = None if name.endswith('-source') else self.releases()[0]
+        # The kernel it came with; a tree of sources has none, the one for other
+        # architectures has several.
+        if foreign:
+            self.release, = [release for release in self.releases()
+                             if release.split('-', 1)[1] == name]
+        else:
+            self.release = None if name.endswith('-source') else self.releases()[0]
 
     def _enter(self, script, *args, **kwargs):
         return subprocess.run(
