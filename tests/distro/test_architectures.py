@@ -9,6 +9,8 @@ import pytest
 from system import CLONE, flavours
 
 MODULE = f'{CLONE}/virtio_balloon.ko'
+# No kernel exports it: ppc64's loader of modules puts the module's own there.
+LOADERS = {'.TOC.'}
 
 
 @pytest.fixture(scope='module', params=[
@@ -36,4 +38,4 @@ def test_links(system, record_property):
                 system.sh(f'cat {build}/Module.symvers').splitlines()}
     undefined = set(system.sh(f'{tools}-nm -u --format=just-symbols {MODULE}').split())
     assert undefined, 'a module that uses nothing of its kernel'
-    assert undefined <= exported
+    assert undefined - exported - LOADERS == set()
