@@ -15,8 +15,8 @@ ARGS ?=
 # Of check-kernels and check-debug, all by default.
 PARTS ?=
 
-.PHONY: modules help demo shell check check-build check-kunit check-tools check-guest check-install check-kernels check-faults \
-	check-debug soak bench tools install-tools trees deb lint install uninstall activate status clean
+.PHONY: modules help demo shell check check-build check-kunit check-tools check-guest check-install check-cross check-kernels \
+	check-faults check-debug soak bench tools install-tools trees deb lint install uninstall activate status clean
 
 # Kbuild takes such a path for several, or hands it to a shell or to make again.
 modules:
@@ -51,6 +51,8 @@ help:
 	@echo 'make check-tools  the tests of balloonstat, but for those in guests; as root'
 	@echo 'make check-install  on each kernel of the matrix: built, installed with DKMS, booted,'
 	@echo '                  statistics; as root'
+	@echo 'make check-cross  that the module builds and links for Debian'"'"'s kernels of other'
+	@echo '                  architectures, by cross compilers; as root'
 	@echo 'make check-kernels  all of the matrix, in a matter of hours; as root; PARTS= for some,'
 	@echo '                  such as PARTS="install debian-12-ours"'
 	@echo 'make check-debug  KUnit, guests and soak on sanitised kernels, 6.1 and 7.3, with the'
@@ -117,6 +119,11 @@ trees:
 check-install: trees
 	$(DEPS) build lab
 	$(PYTEST) -n 2 --dist loadgroup tests/distro -m core $(ARGS)
+
+check-cross:
+	$(DEPS) lab distro
+	sh tests/distro/make-cross-system >/dev/null
+	$(PYTEST) -n 2 --dist loadgroup tests/distro/test_architectures.py $(ARGS)
 
 check-kernels: trees deb
 	$(DEPS) build lab

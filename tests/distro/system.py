@@ -53,6 +53,12 @@ def names():
     return [row[0] for row in rows()]
 
 
+def flavours():
+    """Kernels of other architectures, each with its row of the file flavours."""
+    lines = (HERE / 'flavours').read_text().splitlines()
+    return {line.split()[0]: line.split()[1:] for line in lines if line and line[0] != '#'}
+
+
 def suites():
     """System -> kernel, for the systems that the guest tests run on."""
     return {name: kernel for name, _, _, kernel in rows() if kernel != '-'}
@@ -61,18 +67,26 @@ def suites():
 class System:
     """A copy of a system, which may be changed.
 
-    name        of the system in the matrix
+    name        of the system in the matrix, or a flavour of another architecture. The
+                module can be built for the kernel of such a flavour, but not loaded.
     directory   an empty directory, for the changes, the disk image and the guests
     """
 
     def __init__(self, name, directory):
         self.name = name
-        self.tree = pathlib.Path(answer(HERE / 'make-system', name))
+        foreign = name in flavours()
+        self.tree = pathlib.Path(answer(HERE / 'make-cross-system') if foreign else
+                                 answer(HERE / 'make-system', name))
         self.directory = directory
         for part in 'upper', 'work', 'root':
             (directory / part).mkdir()
-        # The kernel that it came with. A system of sources has none.
-        self.release = None if name.endswith('-source') else self.releases()[0]
+        # The kernel that it came with. A system of sources has none. The system for other
+        # architectures has the headers of several.
+        if foreign:
+            self.release, = [release for release in self.releases()
+                             if release.split('-', 1)[1] == name]
+        else:
+            self.release = None if name.endswith('-source') else self.releases()[0]
 
     def _enter(self, script, *args, **kwargs):
         return subprocess.run(
