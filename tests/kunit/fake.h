@@ -146,11 +146,13 @@ struct fake_thread {
  * @vanished: unplugged: everything reads as ones
  * @forgot: reset without the driver
  * @failed: the driver's side has set FAILED
- * @least_actual: the smallest `actual` that was written since fake_balloon_watch_actual()
  * @queues: the queues, by role
  * @owned: numbers of the pages that are the host's
  * @nr_owned: how many there are
  * @lost: how many there were at the last reset: the driver has not given them back
+ * @deflated: the last buffer with page numbers was one to deflate
+ * @deflated_at: when that was, in jiffies
+ * @pause: time in jiffies from the last deflate buffer to the inflate buffer that came after it
  * @stats: the last statistics, by tag
  * @stats_tags: the tags that they had, a bit each
  * @stats_head: the statistics buffer, which the device keeps until the test asks for statistics
@@ -194,11 +196,13 @@ struct fake_balloon {
 	bool vanished;
 	bool forgot;
 	bool failed;
-	u32 least_actual;
 	struct fake_queue queues[FAKE_QUEUES];
 	struct xarray owned;
 	unsigned long nr_owned;
 	unsigned long lost;
+	bool deflated;
+	unsigned long deflated_at;
+	unsigned long pause;
 	u64 stats[VIRTIO_BALLOON_S_NR];
 	u32 stats_tags;
 	u16 stats_head;
@@ -275,8 +279,6 @@ void fake_balloon_target(struct fake_balloon *fake, u32 pfns);
 void fake_balloon_command(struct fake_balloon *fake, u32 id);
 u32 fake_balloon_actual(struct fake_balloon *fake);
 bool fake_balloon_reached(struct fake_balloon *fake, u32 pfns);
-void fake_balloon_watch_actual(struct fake_balloon *fake);
-u32 fake_balloon_least_actual(struct fake_balloon *fake);
 
 /* --- queues that the test answers itself ------------------------------------ */
 

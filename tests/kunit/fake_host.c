@@ -6,6 +6,15 @@
 
 /* The following functions are called with fake->lock held. */
 
+static void fake_note_pause(struct fake_balloon *fake, bool inflate)
+{
+	if (!inflate)
+		fake->deflated_at = jiffies;
+	else if (fake->deflated)
+		fake->pause = jiffies - fake->deflated_at;
+	fake->deflated = !inflate;
+}
+
 static void fake_accept_pfns(struct fake_balloon *fake, bool inflate,
 			     const struct fake_buffer *buffer)
 {
@@ -15,6 +24,7 @@ static void fake_accept_pfns(struct fake_balloon *fake, bool inflate,
 	if (buffer->nents != 1 || !nr || nr > FAKE_BATCH || buffer->len % sizeof(*pfns))
 		fake_breach(fake, "%u bytes of page numbers in %u entries",
 			    buffer->len, buffer->nents);
+	fake_note_pause(fake, inflate);
 	for (i = 0; i < nr; i++) {
 		u32 pfn = virtio32_to_cpu(&fake->vdev, pfns[i]);
 

@@ -56,18 +56,17 @@ static void fake_set(struct virtio_device *vdev, unsigned int offset, const void
 	unsigned long flags;
 
 	spin_lock_irqsave(&fake->lock, flags);
-	if (fake->vanished || fake->forgot) {
-		/* A device that is gone, or that was reset, does not keep it. */
-	} else if (!(fake->status & ready)) {
+	/* A device that is gone, or that was reset, does not keep it. */
+	if (fake->vanished || fake->forgot)
+		goto out_unlock;
+	if (!(fake->status & ready))
 		fake_breach(fake, "configuration written with status 0x%02x", fake->status);
-	} else if (!fake_config_allowed(fake, offset, len, true)) {
+	else if (!fake_config_allowed(fake, offset, len, true))
 		fake_breach(fake, "%u bytes written at %u of the configuration", len, offset);
-	} else {
+	else
 		memcpy((u8 *)&fake->config + offset, buf, len);
-		if (offset == offsetof(struct virtio_balloon_config, actual))
-			fake->least_actual = min(fake->least_actual,
-						 le32_to_cpu(fake->config.actual));
-	}
+
+out_unlock:
 	spin_unlock_irqrestore(&fake->lock, flags);
 	fake_wake_case(fake);
 }
@@ -278,33 +277,4 @@ u32 fake_balloon_actual(struct fake_balloon *fake)
 bool fake_balloon_reached(struct fake_balloon *fake, u32 pfns)
 {
 	return fake_balloon_actual(fake) == pfns && READ_ONCE(fake->nr_owned) == pfns;
-}
-
-/**
- * fake_balloon_watch_actual - watch how small the balloon becomes from now on
- * @fake: the device
- *
- * Any context; takes fake->lock. For a size that the balloon has for a short time only: a test
- * that waits for it may miss it.
- */
-void fake_balloon_watch_actual(struct fake_balloon *fake)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&fake->lock, flags);
-	fake->least_actual = le32_to_cpu(fake->config.actual);
-	spin_unlock_irqrestore(&fake->lock, flags);
-}
-
-/**
- * fake_balloon_least_actual - get the smallest size since fake_balloon_watch_actual()
- * @fake: the device
- *
- * Any context.
- *
- * Return: pages of 4 KiB.
- */
-u32 fake_balloon_least_actual(struct fake_balloon *fake)
-{
-	return READ_ONCE(fake->least_actual);
 }
