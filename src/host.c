@@ -192,20 +192,20 @@ int balloon_host_lend(struct balloon *b, enum balloon_queue queue,
 	return err;
 }
 
-/**
- * balloon_host_collect - take the buffers that the host has returned
- * @b: the balloon
- * @queue: the caller serialises its use
- *
- * Does not sleep. Ignores the used length, since legacy devices set it wrongly.
+/*
+ * Takes the next buffer that the host has returned. Returns false if there is none. Ignores
+ * the used length, since legacy devices set it wrongly.
  */
-void balloon_host_collect(struct balloon *b, enum balloon_queue queue)
+static bool balloon_host_take(struct balloon *b, enum balloon_queue queue)
 {
 	struct balloon_buffer *buffer;
 	unsigned int len;
 
-	while ((buffer = virtqueue_get_buf(b->host.vqs[queue], &len)))
-		buffer->in_flight = false;
+	buffer = virtqueue_get_buf(b->host.vqs[queue], &len);
+	if (!buffer)
+		return false;
+	buffer->in_flight = false;
+	return true;
 }
 
 /**
@@ -214,16 +214,17 @@ void balloon_host_collect(struct balloon *b, enum balloon_queue queue)
  * @queue: the caller serialises its use
  * @buffer: token
  *
- * Does not sleep. Takes the buffers that the host has returned.
+ * Does not sleep. Takes buffers that the host has returned until this one is among them.
  *
  * Return: whether the buffer is the caller's.
  */
 bool balloon_host_returned(struct balloon *b, enum balloon_queue queue,
 			   const struct balloon_buffer *buffer)
 {
-	if (buffer->in_flight)
-		balloon_host_collect(b, queue);
-	return !buffer->in_flight;
+	while (buffer->in_flight)
+		if (!balloon_host_take(b, queue))
+			return false;
+	return true;
 }
 
 /**
@@ -237,7 +238,8 @@ bool balloon_host_returned(struct balloon *b, enum balloon_queue queue,
  */
 unsigned int balloon_host_free_entries(struct balloon *b, enum balloon_queue queue)
 {
-	balloon_host_collect(b, queue);
+	while (balloon_host_take(b, queue))
+		;
 	return b->host.vqs[queue]->num_free;
 }
 

@@ -77,7 +77,6 @@ int balloon_host_give(struct balloon *b, enum balloon_queue queue,
 int balloon_host_lend(struct balloon *b, enum balloon_queue queue,
 		      struct scatterlist *sg, unsigned int nents,
 		      struct balloon_buffer *buffer);
-void balloon_host_collect(struct balloon *b, enum balloon_queue queue);
 bool balloon_host_returned(struct balloon *b, enum balloon_queue queue,
 			   const struct balloon_buffer *buffer);
 unsigned int balloon_host_free_entries(struct balloon *b, enum balloon_queue queue);

@@ -82,9 +82,8 @@ static bool balloon_oom_complete(struct balloon *b, struct balloon_batch *batch,
 
 /*
  * Takes up to @max pages out of the balloon, in the batch that @slot points to, tells the
- * host, and frees them.
- * Adds the number of those that help to @helped. Returns how many pages were freed; 0 if
- * no more can be had now.
+ * host, and frees them. Adds the number of those that help to @helped. Returns how many pages
+ * were freed; 0 if no more can be had now.
  */
 static unsigned int balloon_oom_deflate(struct balloon *b, struct balloon_batch **slot,
 					unsigned long max, unsigned long end,

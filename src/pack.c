@@ -54,8 +54,7 @@ u32 balloon_pack_limit(u32 supported, unsigned int max_tag)
  *
  * The tags ascend, so a host that stops at the first tag that it does not know has read all
  * older ones. Memory is sent in bytes, modulo 2^64 as all counters are. Any context; takes no
- * lock. Serves "Memory Statistics" and "Memory Statistics
- * Tags" of the specification.
+ * lock. Serves "Memory Statistics" and "Memory Statistics Tags" of the specification.
  *
  * Return: bytes written to @out.
  */
