@@ -2,7 +2,7 @@
 /*
  * Gives buffers to the host, takes them back, waits for them, and finds out whether
  * the device is still alive. No other file uses the functions of virtqueues, except
- * negotiate.c, which creates the queues.
+ * host.h and negotiate.c, which creates the queues.
  *
  * Nobody wakes a waiter when a device dies. So every wait also looks at the device,
  * once a second. A device that is only slow is waited for. While the balloon is being
@@ -103,47 +103,6 @@ void balloon_host_abandon(struct balloon *b, const char *why)
 	mutex_unlock(&b->host.gone_lock);
 }
 
-static int balloon_host_added(int err, struct balloon_buffer *buffer)
-{
-	if (!err)
-		buffer->in_flight = true;
-	return err;
-}
-
-/**
- * balloon_host_put - put a buffer that the host reads on a queue
- * @b: the balloon; its queues exist
- * @queue: the caller serialises its use
- * @sg: the buffer, one entry
- * @buffer: token; not in flight
- *
- * Does not notify the host. Does not sleep and allocates nothing.
- *
- * Return: 0; or -ENODEV if the device is dead, -ENOSPC if the queue is full, -EIO if it
- * is broken: then the buffer is still the caller's.
- */
-int balloon_host_put(struct balloon *b, enum balloon_queue queue,
-		     struct scatterlist *sg, struct balloon_buffer *buffer)
-{
-	struct virtqueue *vq = b->host.vqs[queue];
-
-	if (READ_ONCE(b->host.gone))
-		return -ENODEV;
-	return balloon_host_added(virtqueue_add_outbuf(vq, sg, 1, buffer, GFP_ATOMIC), buffer);
-}
-
-/**
- * balloon_host_notify - tell the host that there are new buffers on a queue
- * @b: the balloon; the device runs
- * @queue: the caller serialises its use
- *
- * Does not sleep.
- */
-void balloon_host_notify(struct balloon *b, enum balloon_queue queue)
-{
-	virtqueue_kick(b->host.vqs[queue]);
-}
-
 /**
  * balloon_host_give - put a buffer that the host reads on a queue, and notify
  * @b: the balloon; the device runs
@@ -158,10 +117,10 @@ void balloon_host_notify(struct balloon *b, enum balloon_queue queue)
 int balloon_host_give(struct balloon *b, enum balloon_queue queue,
 		      struct scatterlist *sg, struct balloon_buffer *buffer)
 {
-	int err = balloon_host_put(b, queue, sg, buffer);
+	int err = balloon_host_put(&b->host, queue, sg, buffer);
 
 	if (!err)
-		balloon_host_notify(b, queue);
+		balloon_host_notify(&b->host, queue);
 	return err;
 }
 
@@ -186,45 +145,12 @@ int balloon_host_lend(struct balloon *b, enum balloon_queue queue,
 
 	if (READ_ONCE(b->host.gone))
 		return -ENODEV;
-	err = balloon_host_added(virtqueue_add_inbuf(vq, sg, nents, buffer, GFP_ATOMIC), buffer);
-	if (!err)
-		balloon_host_notify(b, queue);
-	return err;
-}
-
-/*
- * Takes the next buffer that the host has returned. Returns false if there is none. Ignores
- * the used length, since legacy devices set it wrongly.
- */
-static bool balloon_host_take(struct balloon *b, enum balloon_queue queue)
-{
-	struct balloon_buffer *buffer;
-	unsigned int len;
-
-	buffer = virtqueue_get_buf(b->host.vqs[queue], &len);
-	if (!buffer)
-		return false;
-	buffer->in_flight = false;
-	return true;
-}
-
-/**
- * balloon_host_returned - whether the host has returned a buffer
- * @b: the balloon
- * @queue: the caller serialises its use
- * @buffer: token
- *
- * Does not sleep. Takes buffers that the host has returned until this one is among them.
- *
- * Return: whether the buffer is the caller's.
- */
-bool balloon_host_returned(struct balloon *b, enum balloon_queue queue,
-			   const struct balloon_buffer *buffer)
-{
-	while (buffer->in_flight)
-		if (!balloon_host_take(b, queue))
-			return false;
-	return true;
+	err = virtqueue_add_inbuf(vq, sg, nents, buffer, GFP_ATOMIC);
+	if (err)
+		return err;
+	buffer->in_flight = true;
+	balloon_host_notify(&b->host, queue);
+	return 0;
 }
 
 /**
@@ -238,7 +164,7 @@ bool balloon_host_returned(struct balloon *b, enum balloon_queue queue,
  */
 unsigned int balloon_host_free_entries(struct balloon *b, enum balloon_queue queue)
 {
-	while (balloon_host_take(b, queue))
+	while (balloon_host_take(&b->host, queue))
 		;
 	return b->host.vqs[queue]->num_free;
 }
@@ -275,11 +201,12 @@ int balloon_host_wait_for(struct balloon *b, enum balloon_queue queue,
 	struct virtqueue *vq = b->host.vqs[queue];
 	long left;
 
-	if (balloon_host_returned(b, queue, buffer))
+	if (balloon_host_returned(&b->host, queue, buffer))
 		return 0;
 	/* Enabled only now: a host that was quick enough need not send an interrupt. */
 	virtqueue_enable_cb(vq);
-	left = wait_event_timeout(b->host.acked, balloon_host_returned(b, queue, buffer), timeout);
+	left = wait_event_timeout(b->host.acked, balloon_host_returned(&b->host, queue, buffer),
+				  timeout);
 	virtqueue_disable_cb(vq);
 	return left ? 0 : -ETIMEDOUT;
 }

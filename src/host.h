@@ -66,19 +66,96 @@ static inline void balloon_host_init(struct balloon_host *host)
 	mutex_init(&host->gone_lock);
 }
 
+/*
+ * The functions below are in the header since each statistics request calls them with
+ * interrupts off.
+ */
+
+/**
+ * balloon_host_put - put a buffer that the host reads on a queue
+ * @host: of the balloon; its queues exist
+ * @queue: the caller serialises its use
+ * @sg: the buffer, one entry
+ * @buffer: token; not in flight
+ *
+ * Does not notify the host. Does not sleep and allocates nothing.
+ *
+ * Return: 0; or -ENODEV if the device is dead, -ENOSPC if the queue is full, -EIO if it
+ * is broken: then the buffer is still the caller's.
+ */
+static inline int balloon_host_put(struct balloon_host *host, enum balloon_queue queue,
+				   struct scatterlist *sg, struct balloon_buffer *buffer)
+{
+	int err;
+
+	if (READ_ONCE(host->gone))
+		return -ENODEV;
+	err = virtqueue_add_outbuf(host->vqs[queue], sg, 1, buffer, GFP_ATOMIC);
+	if (!err)
+		buffer->in_flight = true;
+	return err;
+}
+
+/**
+ * balloon_host_notify - tell the host that there are new buffers on a queue
+ * @host: of the balloon; the device runs
+ * @queue: the caller serialises its use
+ *
+ * Does not sleep.
+ */
+static inline void balloon_host_notify(struct balloon_host *host, enum balloon_queue queue)
+{
+	virtqueue_kick(host->vqs[queue]);
+}
+
+/**
+ * balloon_host_take - take the next buffer that the host has returned
+ * @host: of the balloon
+ * @queue: the caller serialises its use
+ *
+ * Does not sleep. Ignores the used length, since legacy devices set it wrongly.
+ *
+ * Return: whether there was one.
+ */
+static inline bool balloon_host_take(struct balloon_host *host, enum balloon_queue queue)
+{
+	struct balloon_buffer *buffer;
+	unsigned int len;
+
+	buffer = virtqueue_get_buf(host->vqs[queue], &len);
+	if (!buffer)
+		return false;
+	buffer->in_flight = false;
+	return true;
+}
+
+/**
+ * balloon_host_returned - whether the host has returned a buffer
+ * @host: of the balloon
+ * @queue: the caller serialises its use
+ * @buffer: token
+ *
+ * Does not sleep. Takes buffers that the host has returned until this one is among them.
+ *
+ * Return: whether the buffer is the caller's.
+ */
+static inline bool balloon_host_returned(struct balloon_host *host, enum balloon_queue queue,
+					 const struct balloon_buffer *buffer)
+{
+	while (buffer->in_flight)
+		if (!balloon_host_take(host, queue))
+			return false;
+	return true;
+}
+
 void balloon_host_acked(struct virtqueue *vq);
 bool balloon_host_gone(struct balloon *b);
 void balloon_host_abandon(struct balloon *b, const char *why);
-int balloon_host_put(struct balloon *b, enum balloon_queue queue,
-		     struct scatterlist *sg, struct balloon_buffer *buffer);
-void balloon_host_notify(struct balloon *b, enum balloon_queue queue);
 int balloon_host_give(struct balloon *b, enum balloon_queue queue,
 		      struct scatterlist *sg, struct balloon_buffer *buffer);
 int balloon_host_lend(struct balloon *b, enum balloon_queue queue,
 		      struct scatterlist *sg, unsigned int nents,
 		      struct balloon_buffer *buffer);
-bool balloon_host_returned(struct balloon *b, enum balloon_queue queue,
-			   const struct balloon_buffer *buffer);
 unsigned int balloon_host_free_entries(struct balloon *b, enum balloon_queue queue);
 unsigned int balloon_host_queue_size(struct balloon *b, enum balloon_queue queue);
 int balloon_host_wait(struct balloon *b, enum balloon_queue queue,

@@ -64,14 +64,14 @@ static int balloon_stats_put(struct balloon *b, const struct balloon_sample *sam
 	len = balloon_pack(sample, stats->tags, PAGE_SHIFT,
 			   virtio_is_little_endian(b->vdev), stats->entries);
 	sg_init_one(&sg, stats->entries, len);
-	return balloon_host_put(b, BALLOON_QUEUE_STATS, &sg, &stats->buffer);
+	return balloon_host_put(&b->host, BALLOON_QUEUE_STATS, &sg, &stats->buffer);
 }
 
 static void balloon_stats_answer(struct balloon *b, const struct balloon_sample *sample)
 {
 	/* The queue is empty. It refuses the buffer only if it is broken or the device is dead. */
 	if (!balloon_stats_put(b, sample))
-		balloon_host_notify(b, BALLOON_QUEUE_STATS);
+		balloon_host_notify(&b->host, BALLOON_QUEUE_STATS);
 	balloon_relax(b, BALLOON_STAY_AWAKE_STATS);
 }
 
@@ -86,7 +86,8 @@ static void balloon_stats_check(struct balloon *b)
 	unsigned long flags;
 
 	spin_lock_irqsave(&stats->lock, flags);
-	if (stats->active && balloon_host_returned(b, BALLOON_QUEUE_STATS, &stats->buffer)) {
+	if (stats->active &&
+	    balloon_host_returned(&b->host, BALLOON_QUEUE_STATS, &stats->buffer)) {
 		balloon_stay_awake(b, BALLOON_STAY_AWAKE_STATS);
 		if (balloon_sample_try(&sample, BALLOON_STATS_IRQ_NS))
 			balloon_stats_answer(b, &sample);
@@ -173,7 +174,7 @@ static void balloon_stats_start(struct balloon *b)
 		return;
 	}
 	spin_lock_irq(&stats->lock);
-	balloon_host_notify(b, BALLOON_QUEUE_STATS);
+	balloon_host_notify(&b->host, BALLOON_QUEUE_STATS);
 	spin_unlock_irq(&stats->lock);
 }
 
