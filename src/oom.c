@@ -158,19 +158,29 @@ static unsigned long balloon_oom_relieve(struct balloon *b, const nodemask_t *no
 	return helped;
 }
 
+static void balloon_oom_start_pause(struct balloon *b)
+{
+	WRITE_ONCE(b->oom.pause_until, balloon_time_ahead(jiffies, BALLOON_OOM_PAUSE));
+}
+
 static int balloon_oom_notify(struct notifier_block *nb, unsigned long unused, void *freed)
 {
 	struct balloon *b = container_of(nb, struct balloon, oom.nb);
+	unsigned long before = READ_ONCE(b->oom.pause_until);
 	const nodemask_t *nodes = balloon_oom_nodes();
-	unsigned long nr = balloon_oom_relieve(b, nodes);
+	unsigned long nr;
 
+	/* The size work item must not take back meanwhile what is given back here. */
+	balloon_oom_start_pause(b);
+	nr = balloon_oom_relieve(b, nodes);
 	*(unsigned long *)freed += nr;
 	/* The balloon may have no page on the nodes that need one. */
-	if (nodes && !nr)
+	if (nodes && !nr) {
+		WRITE_ONCE(b->oom.pause_until, before);
 		return NOTIFY_OK;
+	}
 
-	/* The value 0 says that there is no pause. */
-	WRITE_ONCE(b->oom.pause_until, (jiffies + BALLOON_OOM_PAUSE) | 1);
+	balloon_oom_start_pause(b);
 	/*
 	 * The work item completes what the host was too slow for, and finds out whether the
 	 * host is dead.

@@ -5,6 +5,23 @@
 #ifndef BALLOON_TIME_H
 #define BALLOON_TIME_H
 
+#include <linux/limits.h>
+
+/**
+ * balloon_time_ahead - get a point in time that is to come
+ * @now: the present, in jiffies
+ * @most: how far ahead, in jiffies; at least 2
+ *
+ * Any context.
+ *
+ * Return: the point in jiffies. Never 0, so that 0 may stand for none; then it is one jiffy less
+ * ahead. It is never further ahead than @most, or balloon_time_left() would say that it has passed.
+ */
+static inline unsigned long balloon_time_ahead(unsigned long now, unsigned long most)
+{
+	return now + most ?: ULONG_MAX;
+}
+
 /**
  * balloon_time_left - how long it is until a point in time
  * @until: the point, in jiffies
