@@ -10,7 +10,7 @@
 
 /* Sizes of the balloon in pages of 4 KiB. */
 #define SIZE	3000
-#define LARGE	(15 * SIZE)
+#define LARGE	(8 * SIZE)
 
 static int dead_init(struct kunit *test)
 {

@@ -6,8 +6,11 @@
 
 /* The following functions are called with fake->lock held. */
 
-static void fake_note_pause(struct fake_balloon *fake, bool inflate)
+static void fake_note_pause(struct fake_balloon *fake, bool inflate, unsigned int nr)
 {
+	/* A page that mm migrates is deflated alone, and another one is inflated for it. */
+	if (nr == 1)
+		return;
 	if (!inflate)
 		fake->deflated_at = jiffies;
 	else if (fake->deflated)
@@ -24,7 +27,7 @@ static void fake_accept_pfns(struct fake_balloon *fake, bool inflate,
 	if (buffer->nents != 1 || !nr || nr > FAKE_BATCH || buffer->len % sizeof(*pfns))
 		fake_breach(fake, "%u bytes of page numbers in %u entries",
 			    buffer->len, buffer->nents);
-	fake_note_pause(fake, inflate);
+	fake_note_pause(fake, inflate, nr);
 	for (i = 0; i < nr; i++) {
 		u32 pfn = virtio32_to_cpu(&fake->vdev, pfns[i]);
 

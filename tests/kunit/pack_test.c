@@ -478,7 +478,7 @@ static void limit_by_max_stat_tag(struct kunit *test)
 }
 
 /* With a limit of 9, an old host gets what it knows: 100 bytes, tags 0 to 9. */
-static void limit_9_is_the_old_report(struct kunit *test)
+static void limit_9_is_what_stock_sends(struct kunit *test)
 {
 	struct balloon_sample sample;
 	u8 out[NR * ENTRY] = {};
@@ -605,7 +605,7 @@ static struct kunit_case pack_cases[] = {
 	KUNIT_CASE(nothing_outside),
 	KUNIT_CASE(unsampled_stays_inside),
 	KUNIT_CASE(limit_by_max_stat_tag),
-	KUNIT_CASE(limit_9_is_the_old_report),
+	KUNIT_CASE(limit_9_is_what_stock_sends),
 	KUNIT_CASE(names),
 	KUNIT_CASE(entry_layout),
 	KUNIT_CASE(config_layout),
