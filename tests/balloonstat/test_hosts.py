@@ -297,8 +297,8 @@ UNSET_SIX = {name: UNSET for name in PRESSURE}
     (FakeGuest('vm', balloon=False), 'no balloon device; start QEMU with'),
     (FakeGuest('vm', driver=False, silent=True), 'no driver runs the balloon: modprobe'),
     (FakeGuest('vm', interval=0), 'polling is off: balloonstat --poll SECONDS'),
-    (FakeGuest('vm', silent=True), 'no report has come since the guest booted'),
-    (FakeGuest('vm', age=100), 'stale: the last report came '),
+    (FakeGuest('vm', silent=True), 'no statistics have come since the guest booted'),
+    (FakeGuest('vm', age=100), 'stale: the last statistics came '),
     (FakeGuest('vm', running=False), 'the guest is paused'),
     (FakeGuest('vm', stats=OLD, version=(7, 2)), "this host's QEMU, being older than 9.2, does not"),
     (FakeGuest('vm', stats={**OLD, **UNSET_SIX}), 'sends tags 0 to 9 only: its driver is the stock '

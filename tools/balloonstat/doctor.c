@@ -85,7 +85,7 @@ static void look_at_numbers(const struct guest *g, const struct limits *l)
 					tag_name(tag));
 	/* What was never asked for cannot be old. */
 	if (s->polling && s->set && g->age > l->v[LIMIT_STALE] * (double)s->polling + 2)
-		finding("stale: the last report came %.0f s ago, and the host asks every %lld s; the guest hangs, is starved of CPU, or its driver was unloaded",
+		finding("stale: the last statistics came %.0f s ago, and the host asks every %lld s; the guest hangs, is starved of CPU, or its driver was unloaded",
 			g->age, (long long)s->polling);
 	if (s->set && !host_old && (s->set & TAGS_PRESSURE) != TAGS_PRESSURE)
 		missing(s);
@@ -112,11 +112,11 @@ static void examine(const struct guest *g, const struct limits *l)
 	if (!s->polling)
 		finding("polling is off: balloonstat --poll SECONDS turns it on while it runs; libvirt has <stats period='SECONDS'/> and virsh dommemstat --period");
 	if (s->polling && !s->set && !s->absurd && g->driver != 0)
-		finding("no report has come since the guest booted; is it still booting? If not, its driver is the matter");
+		finding("no statistics have come since the guest booted; is it still booting? If not, its driver is the matter");
 	look_at_numbers(g, l);
 	if (findings == before)
-		printf("  all %d statistics, the last %.0f s ago, asked for every %lld s\n", TAG_NR,
-		       g->age, (long long)s->polling);
+		printf("  all %d statistics, the last %.0f s ago, asked for every %lld s\n",
+		       __builtin_popcount(s->set), g->age, (long long)s->polling);
 }
 
 static bool doctor_round(struct hub *hub)
