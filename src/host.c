@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Gives buffers to the host, takes them back, waits for them, and finds out whether
- * the device is still alive. No other file uses the functions of virtqueues, except
- * host.h and negotiate.c, which creates the queues.
+ * the device is still alive. Only this file, its header, and negotiate.c, which creates
+ * the queues, use the functions of virtqueues.
  *
  * Nobody wakes a waiter when a device dies. So every wait also looks at the device,
  * once a second. A device that is only slow is waited for. While the balloon is being

@@ -67,8 +67,8 @@ static inline void balloon_host_init(struct balloon_host *host)
 }
 
 /*
- * The functions below are in the header since each statistics request calls them with
- * interrupts off.
+ * The next four functions are inline: each statistics request calls them with interrupts
+ * off.
  */
 
 /**

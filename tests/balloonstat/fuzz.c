@@ -98,7 +98,10 @@ static const char *pick(const char *ask, bool bad)
 	return corpus[hits[below(n)]].text;
 }
 
-/* Write @template with @id in place of "@", and so on. Return the length. */
+/*
+ * Write @template to @out, with @id in place of "@", a time up to 2 seconds ago in place of "~", and
+ * a counter that grows in place of "$". Return the length.
+ */
 static size_t fill(char *out, const char *template, int64_t id)
 {
 	static uint64_t grown;

@@ -132,8 +132,8 @@ class Guest:
     nodes               MiB of each NUMA node, in place of memory. Each node has one CPU
     disks               of another guest, as it left them
     balloon             properties of the balloon device. With None there is no balloon
-    ports               how many root ports there are, "port0" and so on, for devices that
-                        come and go (q35 only)
+    ports               how many root ports there are, for devices that come and go (q35
+                        only). They are named from "port0" on
     append              more kernel parameters
     bzimage             boot as firmware does. This takes 4 s more, but a guest that was
                         booted the fast way (PVH) cannot resume from suspend to RAM

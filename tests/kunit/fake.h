@@ -150,9 +150,10 @@ struct fake_thread {
  * @owned: numbers of the pages that are the host's
  * @nr_owned: how many there are
  * @lost: how many there were at the last reset: the driver has not given them back
- * @deflated: the last buffer with page numbers was one to deflate
+ * @deflated: the last buffer with several page numbers was one to deflate
  * @deflated_at: when that was, in jiffies
- * @pause: time in jiffies from the last deflate buffer to the inflate buffer that came after it
+ * @pause: time in jiffies from the last deflate buffer to the inflate buffer that came after it;
+ *	   buffers with one number do not count, since migration sends these at any time
  * @stats: the last statistics, by tag
  * @stats_tags: the tags that they had, a bit each
  * @stats_head: the statistics buffer, which the device keeps until the test asks for statistics

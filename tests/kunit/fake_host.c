@@ -8,7 +8,7 @@
 
 static void fake_note_pause(struct fake_balloon *fake, bool inflate, unsigned int nr)
 {
-	/* A page that mm migrates is deflated alone, and another one is inflated for it. */
+	/* Migration inflates one page and deflates another, at any time. */
 	if (nr == 1)
 		return;
 	if (!inflate)

@@ -27,7 +27,7 @@ static __no_sanitize_address void fake_fill(void *data, u32 value)
 	}
 }
 
-/* A page that the driver has freed too early is to be a breach in words, and no report of KASAN. */
+/* KASAN does not check this. So for a page that was freed too early, the fake says what is wrong. */
 static __no_sanitize_address bool fake_untouched(void *data)
 {
 	u32 *words = data;

@@ -213,8 +213,8 @@ static void life_restore_fails(struct kunit *test)
 }
 
 /*
- * Runs @step many times. The first time its first allocation fails, the next time its second one,
- * and so on, until @step has less allocations. Calls @after each time.
+ * Runs @step many times: in run N, the allocation number N of @step fails. Ends with the first run
+ * in which @step has fewer than N allocations. Calls @after each time.
  *
  * The kernel counts the allocations of this thread alone.
  */
