@@ -99,8 +99,8 @@ static const char *pick(const char *ask, bool bad)
 }
 
 /*
- * Write @template to @out, with @id in place of "@", a time up to 2 seconds ago in place of "~", and
- * a counter that grows in place of "$". Return the length.
+ * Write @template to @out, with @id in place of "@", a time up to 2 seconds ago in place of "~",
+ * and a counter that grows in place of "$". Return the length.
  */
 static size_t fill(char *out, const char *template, int64_t id)
 {

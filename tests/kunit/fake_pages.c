@@ -27,7 +27,7 @@ static __no_sanitize_address void fake_fill(void *data, u32 value)
 	}
 }
 
-/* KASAN does not check this. So for a page that was freed too early, the fake says what is wrong. */
+/* KASAN does not check this. So the fake itself says that a page was freed too early. */
 static __no_sanitize_address bool fake_untouched(void *data)
 {
 	u32 *words = data;
