@@ -497,6 +497,13 @@ class Guest:
         balloon = next(device for _, device, number in calls if number == STATS_QUEUE)
         return [when for when, device, number in calls if (device, number) == (balloon, queue)]
 
+    def buffers_inflated(self):
+        """How many buffers the guest has sent so that the balloon grows.
+
+        A page that mm migrates costs a notification of its own. It is not counted, since how much
+        kcompactd migrates in the meantime is chance."""
+        return len(self.notified(INFLATE_QUEUE)) - self.vmstat()['balloon_migrate']
+
     def _get(self, name):
         return self.qmp.cmd('qom-get', path=BALLOON, property=name)
 

@@ -5,22 +5,22 @@ import re
 
 import pytest
 
-from common.guest import EVENTS_OF_QUEUES, INFLATE_QUEUE, MIB
+from common.guest import EVENTS_OF_QUEUES, MIB
 
 pytestmark = pytest.mark.option('NUMA')
 
 LEFT = 64               # MiB that are left free on each node
 UNEVEN = 0.03           # how much the nodes' free memory may differ, as a share of all memory
-NOTIFICATIONS = 1.5     # for each MiB
+BUFFERS = 1.5           # for each MiB
 SHORT = 96              # MiB that a process wants beyond what its node has free
 
 
 def inflate(guest, size):
-    """Set the target and wait until it is reached. Return the notifications for each MiB."""
-    told, before = len(guest.notified(INFLATE_QUEUE)), guest.actual()
+    """Set the target and wait until it is reached. Return the buffers sent for each MiB."""
+    sent, before = guest.buffers_inflated(), guest.actual()
     guest.balloon(size)
     guest.wait_actual(size)
-    return (len(guest.notified(INFLATE_QUEUE)) - told) / ((before - size) / MIB)
+    return (guest.buffers_inflated() - sent) / ((before - size) / MIB)
 
 
 def uneven(guest):
@@ -40,11 +40,11 @@ def test_inflate(boot, nodes):
 
     left = LEFT * MIB * len(nodes)
     half = sum(guest.node_meminfo('MemFree')) // 2 // MIB * MIB
-    told = [inflate(guest, guest.memory - half)]
+    sent = [inflate(guest, guest.memory - half)]
     differ = [uneven(guest)]
-    told.append(inflate(guest, guest.memory - 2 * half + left))
+    sent.append(inflate(guest, guest.memory - 2 * half + left))
     differ.append(uneven(guest))
-    assert max(told) <= NOTIFICATIONS
+    assert max(sent) <= BUFFERS
     if guest.lab.driver == 'stock':
         # The stock driver takes the memory of one node after the other.
         assert differ[0] > 5 * UNEVEN

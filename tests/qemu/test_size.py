@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from common.guest import EVENTS_OF_QUEUES, INFLATE_QUEUE, MIB
+from common.guest import EVENTS_OF_QUEUES, MIB
 
 SWAPPY = {'memory': 192, 'swap': 256, 'disk': 256}
 SLACK = 3 * MIB         # by which free memory may differ, since slabs grow
@@ -81,7 +81,7 @@ def test_page_cache(boot):
     assert guest.meminfo()['MemFree'] < 64 * MIB
     resize(guest, 256 * MIB)
     assert guest.vmstat()['pgsteal_direct'] > 0
-    assert len(guest.notified(INFLATE_QUEUE)) <= 1.5 * 256
+    assert guest.buffers_inflated() <= 1.5 * 256
 
 
 def test_paused(borrow):
