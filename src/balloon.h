@@ -19,8 +19,10 @@
  *	reporting.c	free page reporting
  *	poison.c	the value of the guest's free pages
  *
- *	pages.c		the pages in the balloon: inflate, deflate, migrate, account; pack.c
- *			writes their numbers too
+ *	pages.c		the pages in the balloon: inflate, deflate, migrate; pack.c writes
+ *			their numbers too
+ *	guest.c		takes memory from the guest, in blocks or pages, and frees it
+ *	discard.c	the reporting queue: has the host discard free memory
  *	host.c		gives buffers to the host, takes them back, waits for them
  *	activity.c	whether work may run, and whether the guest must stay awake
  *	log.c		messages that a host can cause
@@ -41,12 +43,11 @@
  * ----------------------
  *	life_lock		mutex: the device is being started or stopped
  *	reporting.lock		mutex: whether mm reports free pages to us
- *	reporting.callback_lock	mutex: mm's callback runs; the reporting queue; held
- *				while the host answers
+ *	discard.lock		mutex: the reporting queue; held while the host answers
  *	pages.lock		mutex: the balloon's pages, the inflate queue and the
  *				deflate queue; held while the host answers
  *	balloon_account_lock	mutex, one for all balloons: the zones' totals, in
- *				pages.c
+ *				guest.c
  *	host.gone_lock		mutex: the device is being examined or reset
  *	stats.lock		spinlock, irq-safe: the statistics queue
  *	hint.lock		spinlock: the list of free blocks
@@ -65,6 +66,8 @@
 #include <linux/virtio_config.h>
 
 #include "activity.h"
+#include "discard.h"
+#include "guest.h"
 #include "hint.h"
 #include "host.h"
 #include "log.h"
@@ -122,6 +125,8 @@ struct balloon_feature {
  * @pm_nb: called when the guest goes to sleep and when it wakes up
  * @activity: whether work may run
  * @host: the queues, and whether the device is alive
+ * @discard: the reporting queue
+ * @guest: what is taken from the guest
  * @pages: the pages in the balloon
  * @size: the way to the size that the host wants
  * @oom: deflate on OOM
@@ -141,6 +146,8 @@ struct balloon {
 
 	struct balloon_activity activity;
 	struct balloon_host host;
+	struct balloon_discard discard;
+	struct balloon_guest guest;
 	struct balloon_pages pages;
 	struct balloon_size size;
 	struct balloon_oom oom;

@@ -22,6 +22,8 @@
  */
 static const struct balloon_feature * const balloon_features[] = {
 	&balloon_poison_feature,
+	&balloon_discard_feature,
+	&balloon_guest_feature,
 	&balloon_pages_feature,
 	&balloon_size_feature,
 	&balloon_oom_feature,

@@ -50,7 +50,7 @@ static unsigned long balloon_oom_available(struct balloon *b, const nodemask_t *
 	if (!nodes)
 		return READ_ONCE(b->pages.nr_pages);
 	for_each_node_mask(node, *nodes)
-		nr += max(atomic_long_read(&b->pages.on_node[node]), 0L);
+		nr += max(atomic_long_read(&b->guest.on_node[node]), 0L);
 	return nr;
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The pages in the balloon: takes them from the guest, gives them back, and replaces one
- * by another when mm migrates it. size.c, oom.c and mm decide when. Serves "Device
- * Operation" of the specification.
+ * The pages in the balloon: names them to the host, takes them back from it, and replaces one
+ * by another when mm migrates it. guest.c takes them from the guest and frees them. size.c,
+ * oom.c and mm decide when. Serves "Device Operation" of the specification.
  */
+#include <linux/build_bug.h>
 #include <linux/delay.h>
 #include <linux/mm.h>
-#include <linux/nodemask.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/vmstat.h>
@@ -14,67 +14,11 @@
 #include "balloon.h"
 #include "pack.h"
 
-#ifdef BALLOON_COMPAT_MIGRATION
-#define BALLOON_GFP_BASE	GFP_HIGHUSER_MOVABLE
-#else
-#define BALLOON_GFP_BASE	GFP_HIGHUSER
-#endif
-
-/* Takes free pages and reclaims a little, but uses no reserves and causes no OOM kill. */
-#define BALLOON_GFP	(BALLOON_GFP_BASE | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC)
-
 /* The batches of struct balloon_pages. */
 #define BALLOON_PAGES_BATCHES	5
 
-/* Consecutive pages of one zone. */
-struct balloon_run {
-	struct page *first;
-	int zone;
-	long nr;
-};
-
-#define BALLOON_RUN_NONE	{ .zone = -1 }
-
-/*
- * In some kernels (7.3 is one) an adjustment computes the zones' reserves anew, and takes no
- * lock for this. If two do so at the same time, the one that has read the older counts may
- * be the last to write.
- */
-static DEFINE_MUTEX(balloon_account_lock);
-
-/*
- * @nr pages of the zone of @page return to the guest, or leave it if @nr is negative. The
- * guest's total of memory follows the balloon, except with deflate on OOM: there the guest
- * may have its pages back at any time.
- */
-static void balloon_account(struct balloon *b, struct page *page, long nr)
-{
-	atomic_long_sub(nr, &b->pages.on_node[page_to_nid(page)]);
-	if (virtio_has_feature(b->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
-		return;
-	mutex_lock(&balloon_account_lock);
-	adjust_managed_page_count(page, nr);
-	mutex_unlock(&balloon_account_lock);
-}
-
-/* One adjustment for all pages of a run, since each adjustment is expensive. */
-static void balloon_run_account(struct balloon *b, const struct balloon_run *run)
-{
-	if (run->nr)
-		balloon_account(b, run->first, run->nr);
-}
-
-/* Counts a page that leaves the guest (@sign is -1) or returns to it (@sign is 1). */
-static void balloon_run_add(struct balloon *b, struct balloon_run *run, struct page *page, int sign)
-{
-	int zone = page_zone_id(page);
-
-	if (zone != run->zone) {
-		balloon_run_account(b, run);
-		*run = (struct balloon_run){ .first = page, .zone = zone };
-	}
-	run->nr += sign;
-}
+/* What is taken from the guest at a time fits into one buffer. */
+static_assert(BALLOON_TAKE_PAGES == BALLOON_BATCH_PAGES);
 
 /* Writes a page's numbers to @pfns, which must not be in flight. Returns how many. */
 static unsigned int balloon_page_name(struct balloon *b, struct page *page, __virtio32 *pfns)
@@ -155,75 +99,14 @@ static int balloon_batch_send(struct balloon *b, enum balloon_queue queue,
 	return err;
 }
 
-/*
- * The node with the most free memory. Pages are taken from there, so that no node runs out
- * of memory while another has plenty.
- */
-static int balloon_freest_node(void)
+/* Writes the numbers of the pages of a batch, which is not in flight, for the host. */
+static void balloon_batch_name(struct balloon *b, struct balloon_batch *batch)
 {
-	int node, freest = numa_mem_id();
-	unsigned long most = 0;
+	struct page *page;
+	unsigned int n = 0;
 
-	if (num_node_state(N_MEMORY) == 1)
-		return freest;
-
-	for_each_node_state(node, N_MEMORY) {
-		struct zone *zones = NODE_DATA(node)->node_zones;
-		unsigned long nr = 0;
-		unsigned int i;
-
-		for (i = 0; i < MAX_NR_ZONES; i++)
-			nr += zone_page_state(&zones[i], NR_FREE_PAGES);
-		if (nr > most) {
-			most = nr;
-			freest = node;
-		}
-	}
-	return freest;
-}
-
-/*
- * Gets up to @nr pages from the guest, and returns how many. A bulk allocation returns a
- * single page if a zone is near its watermark. So this repeats it until there are no more
- * pages: a buffer that is not full costs the host and the guest as much as a full one.
- */
-static unsigned int balloon_pages_get(struct balloon *b, struct page **array, unsigned int nr)
-{
-	unsigned int got = 0, before;
-
-	do {
-		before = got;
-		/* Returns the number of all pages in the array, including earlier ones. */
-		got = alloc_pages_bulk_node(BALLOON_GFP, balloon_freest_node(), nr, array);
-		cond_resched();
-	} while (got < nr && got > before && balloon_running(b));
-	return got;
-}
-
-/* Takes up to @max pages from the guest, except those that no page number can name. */
-static void balloon_batch_fill(struct balloon *b, struct balloon_batch *batch, unsigned long max)
-{
-	struct page **allocated = b->pages.allocated;
-	struct balloon_run run = BALLOON_RUN_NONE;
-	unsigned int i, nr, kept = 0, n = 0;
-
-	nr = balloon_pages_get(b, allocated, min_t(unsigned long, max, BALLOON_BATCH_PAGES));
-	for (i = 0; i < nr; i++) {
-		struct page *page = allocated[i];
-
-		/* The allocator fills only elements that are NULL. */
-		allocated[i] = NULL;
-		if (balloon_pack_addressable(page_to_pfn(page), PAGE_SHIFT)) {
-			n += balloon_page_name(b, page, &batch->pfns[n]);
-			balloon_run_add(b, &run, page, -1);
-			list_add_tail(&page->lru, &batch->pages);
-			kept++;
-		} else {
-			__free_page(page);
-		}
-	}
-	balloon_run_account(b, &run);
-	batch->nr = kept;
+	list_for_each_entry(page, &batch->pages, lru)
+		n += balloon_page_name(b, page, &batch->pfns[n]);
 	batch->nr_pfns = n;
 }
 
@@ -239,17 +122,12 @@ static void balloon_batch_fill(struct balloon *b, struct balloon_batch *batch, u
  */
 void balloon_batch_take(struct balloon *b, struct balloon_batch *batch, unsigned long max)
 {
-	struct page *page;
-	unsigned int n = 0;
-
 	lockdep_assert_held(&b->pages.lock);
 	if (batch->nr)
 		return;
 	batch->nr = balloon_page_list_dequeue(&b->pages.info, &batch->pages,
 					      min_t(unsigned long, max, BALLOON_BATCH_PAGES));
-	list_for_each_entry(page, &batch->pages, lru)
-		n += balloon_page_name(b, page, &batch->pfns[n]);
-	batch->nr_pfns = n;
+	balloon_batch_name(b, batch);
 }
 
 /* The pages of a batch, if there are any, join the balloon. */
@@ -271,20 +149,7 @@ static void balloon_batch_enlist(struct balloon *b, struct balloon_batch *batch)
  */
 void balloon_batch_free(struct balloon *b, struct balloon_batch *batch)
 {
-	struct balloon_run run = BALLOON_RUN_NONE;
-	struct page *page, *next;
-
-	/*
-	 * Not put_pages_list(): in some kernels, 6.1 is one, it removes a page from the list
-	 * after it has dropped its reference. Compaction may hold another reference, and when
-	 * this is dropped too, mm puts the page on a list of its own.
-	 */
-	list_for_each_entry_safe(page, next, &batch->pages, lru) {
-		balloon_run_add(b, &run, page, 1);
-		__free_page(page);
-	}
-	balloon_run_account(b, &run);
-	INIT_LIST_HEAD(&batch->pages);
+	balloon_guest_free(b, &batch->pages);
 	batch->nr = 0;
 }
 
@@ -348,10 +213,10 @@ int balloon_pages_inflate(struct balloon *b, unsigned long max)
 	struct balloon_batch *batch = pages->filling;
 	int err;
 
-	/* Without the lock, since this may compact memory and migrate the balloon's pages. */
-	balloon_batch_fill(b, batch, max);
+	batch->nr = balloon_guest_take(b, &batch->pages, max);
 	if (!batch->nr)
 		return -ENOMEM;
+	balloon_batch_name(b, batch);
 
 	mutex_lock(&pages->lock);
 	err = balloon_inflating_complete(b, batch);
@@ -387,6 +252,7 @@ int balloon_pages_deflate(struct balloon *b, unsigned long max)
 	unsigned int nr = 0;
 	int err = 0;
 
+	balloon_guest_release(b);
 	mutex_lock(&pages->lock);
 	/* If the device dies now, the calls below return an error. */
 	balloon_inflating_complete(b, NULL);
@@ -419,7 +285,7 @@ out_unlock:
  * balloon_pages_complete - wait for what inflating and deflating have sent last
  * @b: the balloon
  *
- * Sleeps; takes pages.lock. Only for the size work item, and after it has stopped.
+ * Gives the rest of a block that was begun back to the guest. Sleeps; takes pages.lock. Only for the size work item, and after it has stopped.
  *
  * Return: 0; -ENODEV if the device died: the pages belong to the guest again.
  */
@@ -427,6 +293,7 @@ int balloon_pages_complete(struct balloon *b)
 {
 	int inflating, deflating;
 
+	balloon_guest_release(b);
 	mutex_lock(&b->pages.lock);
 	inflating = balloon_inflating_complete(b, NULL);
 	deflating = balloon_deflating_complete(b, NULL);
@@ -471,8 +338,8 @@ static int balloon_pages_migrate(struct balloon_dev_info *info, struct page *new
 	/* If the device dies now, it is reset, and then @page may leave as well. */
 	balloon_move_tell(b, BALLOON_QUEUE_DEFLATE, page);
 	if (page_zone(page) != page_zone(newpage)) {
-		balloon_account(b, page, 1);
-		balloon_account(b, newpage, -1);
+		balloon_guest_account(b, page, 1);
+		balloon_guest_account(b, newpage, -1);
 	}
 	err = 0;
 
@@ -495,9 +362,8 @@ static int balloon_pages_setup(struct balloon *b)
 		return err;
 	pages->info.migratepage = balloon_pages_migrate;
 
-	pages->on_node = kcalloc(nr_node_ids, sizeof(*pages->on_node), GFP_KERNEL);
 	pages->batches = balloon_batches_alloc(BALLOON_PAGES_BATCHES);
-	if (!pages->on_node || !pages->batches)
+	if (!pages->batches)
 		return -ENOMEM;
 	pages->filling = &pages->batches[0];
 	pages->inflating = &pages->batches[1];
@@ -534,7 +400,6 @@ static void balloon_pages_teardown(struct balloon *b)
 	struct balloon_pages *pages = &b->pages;
 
 	kfree(pages->batches);
-	kfree(pages->on_node);
 	balloon_compat_info_exit(&pages->info);
 	mutex_destroy(&pages->lock);
 }

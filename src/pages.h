@@ -2,7 +2,6 @@
 #ifndef BALLOON_PAGES_H
 #define BALLOON_PAGES_H
 
-#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -43,9 +42,7 @@ struct balloon_batch {
  * struct balloon_pages - the pages in the balloon
  * @batches: the memory of five batches; balloon_oom_deflate() may exchange @leaving with
  *	     a batch of oom.c, so a pointer below may point to the memory of that
- * @allocated: pages that the work item just got from the guest; only while it runs
  * @filling: pages that the work item took from the guest; used without @lock
- * @on_node: for each node, the pages of the guest that the guest cannot use
  * @lock: protects the fields below, and the inflate queue and the deflate queue
  * @inflating: pages that the host was told about: they join the balloon; only while
  *	       the work item runs
@@ -59,9 +56,7 @@ struct balloon_batch {
  */
 struct balloon_pages {
 	struct balloon_batch *batches;
-	struct page *allocated[BALLOON_BATCH_PAGES];
 	struct balloon_batch *filling;
-	atomic_long_t *on_node;
 
 	struct mutex lock;	/* see above */
 	struct balloon_batch *inflating;

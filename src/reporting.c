@@ -1,53 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Free page reporting: mm names free pages, the driver passes them to the host, which
- * discards their contents, and then mm takes them back. Serves "Free Page Reporting" of
- * the specification.
+ * Free page reporting: mm names free pages, the driver has the host discard their contents, see
+ * discard.c, and then mm takes them back. Serves "Free Page Reporting" of the specification.
  */
-#include <linux/delay.h>
 #include <linux/page_reporting.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 
 #include "balloon.h"
-
-/* Before the guest goes to sleep: how often to look whether a report has ended, in ms. */
-#define BALLOON_REPORTING_POLL_MS	20
-
-static int balloon_reporting_send(struct balloon *b, struct scatterlist *sg, unsigned int nents)
-{
-	struct balloon_buffer *buffer = &b->reporting.buffer;
-	int err;
-
-	err = balloon_host_lend(b, BALLOON_QUEUE_REPORTING, sg, nents, buffer);
-	if (err)
-		return err;
-	/* Until the host answers, the contents of the pages are undefined. */
-	return balloon_host_wait(b, BALLOON_QUEUE_REPORTING, buffer);
-}
-
-/* mm may name more pages at once than the queue has entries. */
-static int balloon_reporting_send_all(struct balloon *b, struct scatterlist *sg,
-				      unsigned int nents)
-{
-	unsigned int capacity = balloon_host_queue_size(b, BALLOON_QUEUE_REPORTING);
-
-	while (nents) {
-		unsigned int some = min(nents, capacity);
-		bool last = sg_is_last(&sg[some - 1]);
-		int err;
-
-		sg_mark_end(&sg[some - 1]);
-		err = balloon_reporting_send(b, sg, some);
-		if (!last)
-			sg_unmark_end(&sg[some - 1]);
-		if (err)
-			return err;
-		sg += some;
-		nents -= some;
-	}
-	return 0;
-}
 
 /*
  * mm's callback, called by its own work item; the pages are isolated meanwhile. Sleeps. After
@@ -56,14 +16,7 @@ static int balloon_reporting_send_all(struct balloon *b, struct scatterlist *sg,
 static int balloon_reporting_callback(struct page_reporting_dev_info *info,
 				      struct scatterlist *sg, unsigned int nents)
 {
-	struct balloon *b = container_of(info, struct balloon, reporting.info);
-	int err = -EBUSY;
-
-	mutex_lock(&b->reporting.callback_lock);
-	if (!b->reporting.pm_asleep)
-		err = balloon_reporting_send_all(b, sg, nents);
-	mutex_unlock(&b->reporting.callback_lock);
-	return err;
+	return balloon_discard(container_of(info, struct balloon, reporting.info), sg, nents);
 }
 
 /*
@@ -80,7 +33,7 @@ static int balloon_reporting_order(void)
 static void balloon_reporting_adjust(struct balloon *b)
 {
 	struct balloon_reporting *reporting = &b->reporting;
-	bool wanted = reporting->device_runs && !READ_ONCE(reporting->pm_asleep);
+	bool wanted = reporting->device_runs && !reporting->pm_asleep;
 	int err;
 
 	lockdep_assert_held(&reporting->lock);
@@ -94,7 +47,6 @@ static void balloon_reporting_adjust(struct balloon *b)
 
 	reporting->info = (struct page_reporting_dev_info) { .report = balloon_reporting_callback };
 	balloon_compat_reporting_order(&reporting->info, balloon_reporting_order());
-	reporting->buffer.in_flight = false;
 
 	err = page_reporting_register(&reporting->info);
 	if (!err)
@@ -113,57 +65,29 @@ static void balloon_reporting_set_runs(struct balloon *b, bool runs)
 	mutex_unlock(&b->reporting.lock);
 }
 
-/* Lets no report begin, and waits for one that has begun. Returns false if it did not end. */
-static bool balloon_reporting_pause(struct balloon_reporting *reporting)
+static void balloon_reporting_set_asleep(struct balloon *b, bool asleep)
 {
-	unsigned long end = jiffies + BALLOON_HOST_PATIENCE;
-
-	WRITE_ONCE(reporting->pm_asleep, true);
-	while (!mutex_trylock(&reporting->callback_lock)) {
-		if (time_after(jiffies, end))
-			return false;
-		msleep(BALLOON_REPORTING_POLL_MS);
-	}
-	mutex_unlock(&reporting->callback_lock);
-	return true;
+	mutex_lock(&b->reporting.lock);
+	b->reporting.pm_asleep = asleep;
+	balloon_reporting_adjust(b);
+	mutex_unlock(&b->reporting.lock);
 }
 
-/*
- * mm reports from a worker that is not frozen, and a transport does not call the driver's
- * freeze for a device that keeps its state while the guest sleeps. A report would be lost
- * there, so reporting stops before. If the host does not answer a report, the guest stays
- * awake: its pages must not be used until the host has answered.
- */
+/* discard.c has made sure that no report is with the host, and refuses further ones. */
 static int balloon_reporting_pm_sleep(struct balloon *b)
 {
-	struct balloon_reporting *reporting = &b->reporting;
-	int err = 0;
-
-	mutex_lock(&reporting->lock);
-	if (reporting->registered && !balloon_reporting_pause(reporting)) {
-		balloon_log(b, KERN_WARNING,
-			    "the host does not answer a report of free pages: not going to sleep\n");
-		err = -EBUSY;
-	} else {
-		WRITE_ONCE(reporting->pm_asleep, true);
-		balloon_reporting_adjust(b);
-	}
-	mutex_unlock(&reporting->lock);
-	return err;
+	balloon_reporting_set_asleep(b, true);
+	return 0;
 }
 
 static void balloon_reporting_pm_wake(struct balloon *b)
 {
-	mutex_lock(&b->reporting.lock);
-	WRITE_ONCE(b->reporting.pm_asleep, false);
-	balloon_reporting_adjust(b);
-	mutex_unlock(&b->reporting.lock);
+	balloon_reporting_set_asleep(b, false);
 }
 
 static int balloon_reporting_setup(struct balloon *b)
 {
 	mutex_init(&b->reporting.lock);
-	mutex_init(&b->reporting.callback_lock);
 	return 0;
 }
 

@@ -103,13 +103,14 @@ static void balloon_size_short(struct balloon *b, const char *why)
 		    b->pages.nr_pages >> (20 - PAGE_SHIFT), size->target >> (20 - PAGE_SHIFT));
 }
 
-/* Whether so little memory is available that the administrator wants no more taken. */
-static bool balloon_size_at_floor(void)
+/* How many pages may be taken until the administrator wants no more to be taken. */
+static unsigned long balloon_size_room(void)
 {
 	unsigned long floor = READ_ONCE(min_guest_free);
 
-	return floor &&
-	       si_mem_available() < (long)(floor << (20 - PAGE_SHIFT)) + BALLOON_BATCH_PAGES;
+	if (!floor)
+		return ULONG_MAX;
+	return max(si_mem_available() - (long)(floor << (20 - PAGE_SHIFT)), 0L);
 }
 
 /* The guest has no more pages to give: sets the time of the next attempt. */
@@ -150,18 +151,22 @@ static unsigned long balloon_size_pause(struct balloon *b)
 static long balloon_size_grow(struct balloon *b, unsigned long nr)
 {
 	struct balloon_size *size = &b->size;
-	unsigned long pause;
+	unsigned long pause, room;
 	int given;
 
 	pause = balloon_size_pause(b);
 	if (pause)
 		return pause;
-	if (balloon_size_at_floor()) {
+	room = balloon_size_room();
+	if (room < BALLOON_BATCH_PAGES) {
 		size->exhausted = true;
 		balloon_size_short(b, "the guest is at min_guest_free");
 		return BALLOON_BACKOFF_POLL;
 	}
-	given = balloon_pages_inflate(b, nr);
+	/* After an OOM, no more is taken than is offered to the host before the next pause. */
+	if (size->interval)
+		room = BALLOON_BATCH_PAGES;
+	given = balloon_pages_inflate(b, min(nr, room));
 	if (given > 0) {
 		size->exhausted = false;
 		size->backoff = 0;
@@ -215,9 +220,10 @@ static void balloon_size_work(struct work_struct *work)
 	unsigned long end = jiffies + BALLOON_SIZE_SLICE;
 	long delay;
 
+	/* A block that was begun is taken whole, also if this takes a little longer. */
 	do {
 		delay = balloon_size_step(b);
-	} while (!delay && balloon_running(b) && time_before(jiffies, end));
+	} while (!delay && balloon_running(b) && (time_before(jiffies, end) || b->guest.left));
 
 	balloon_pages_complete(b);
 	balloon_size_write_actual(b);

@@ -6,6 +6,29 @@
 
 #include "mm.h"
 
+/**
+ * balloon_compat_pages_owned - whether page owner (page_owner=on) keeps records of all pages
+ *
+ * The kernel's flag for it is not exported. But while it is set, a bulk allocation returns one
+ * page only. A guest that is short of memory may be taken for one with page owner. Sleeps.
+ *
+ * Return: whether it does.
+ */
+bool balloon_compat_pages_owned(void)
+{
+#ifdef CONFIG_PAGE_OWNER
+	struct page *pages[2] = {};
+	unsigned long i, nr;
+
+	nr = alloc_pages_bulk_node(GFP_KERNEL, numa_mem_id(), ARRAY_SIZE(pages), pages);
+	for (i = 0; i < nr; i++)
+		__free_page(pages[i]);
+	return nr < ARRAY_SIZE(pages);
+#else
+	return false;
+#endif
+}
+
 #if defined(BALLOON_COMPAT_MIGRATION) && defined(BALLOON_HAVE_BALLOON_INODE)
 #include <linux/fs.h>
 #include <linux/mount.h>

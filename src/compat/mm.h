@@ -5,6 +5,9 @@
 #ifndef BALLOON_COMPAT_MM_H
 #define BALLOON_COMPAT_MM_H
 
+#ifdef CONFIG_MEM_ALLOC_PROFILING
+#include <linux/alloc_tag.h>
+#endif
 #include <linux/gfp.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -101,6 +104,35 @@ static inline unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned l
 #ifndef MAX_PAGE_ORDER
 #define MAX_PAGE_ORDER	ilog2(MAX_ORDER_NR_PAGES)
 #endif
+
+/*
+ * Clears what mm has left in a page that was in a balloon. mm clears it itself in a page that is
+ * freed alone, and in the first page of those that are freed as one. In 7.3 the type stays.
+ */
+static inline void balloon_compat_page_clean(struct page *page)
+{
+	page->mapping = NULL;
+	set_page_private(page, 0);
+	if (PageOffline(page))
+		__ClearPageOffline(page);
+}
+
+bool balloon_compat_pages_owned(void);
+
+/*
+ * Whether pages that were allocated one by one may be freed as one. Page owner (from 6.9) and
+ * memory allocation profiling (from 6.10) count pages by the place in the code that has allocated
+ * them, and take the first page's place for that of all. Their counts would be wrong, and page
+ * owner warns when a count falls below 0. @owned is what balloon_compat_pages_owned() said.
+ */
+static inline bool balloon_compat_pages_join(bool owned)
+{
+#ifdef CONFIG_MEM_ALLOC_PROFILING
+	if (mem_alloc_profiling_enabled())
+		return false;
+#endif
+	return !owned;
+}
 
 /* Before 5.11 it also depends on the configuration whether freed pages keep the value. */
 static inline bool balloon_compat_pages_poisoned(void)
