@@ -7,7 +7,7 @@
 
 #include "hog.h"
 
-/* Pages that hog_run_out() has taken; protected by hog_lock. */
+/* Pages that hog_run_out() or hog_splinter() has taken; protected by hog_lock. */
 static LIST_HEAD(hog_pages);
 static DEFINE_SPINLOCK(hog_lock);
 
@@ -90,4 +90,37 @@ void hog_use_free(void)
 		list_add(&page->lru, &blocks);
 	list_for_each_entry_safe(page, next, &blocks, lru)
 		__free_pages(page, pageblock_order);
+}
+
+/**
+ * hog_splinter - take every other page of all free blocks, so that hardly any block is free
+ *
+ * Sleeps. hog_mend() undoes it.
+ */
+void hog_splinter(void)
+{
+	LIST_HEAD(others);
+	struct page *page, *next;
+	unsigned int i;
+
+	while ((page = alloc_pages(__GFP_NORETRY | __GFP_NOWARN, pageblock_order))) {
+		split_page(page, pageblock_order);
+		spin_lock(&hog_lock);
+		for (i = 0; i < pageblock_nr_pages; i++)
+			list_add(&page[i].lru, i % 2 ? &others : &hog_pages);
+		spin_unlock(&hog_lock);
+		cond_resched();
+	}
+	list_for_each_entry_safe(page, next, &others, lru)
+		__free_page(page);
+}
+
+/**
+ * hog_mend - free what hog_splinter() has taken
+ *
+ * Sleeps.
+ */
+void hog_mend(void)
+{
+	hog_release();
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Uses up the guest's memory: all of it, until the guest is out of memory, or for a moment the
- * memory that is free. No process is killed for it.
+ * memory that is free; or every other page, so that the free memory is in single pages. No process
+ * is killed for it.
  */
 #ifndef BALLOON_TEST_HOG_H
 #define BALLOON_TEST_HOG_H
 
 unsigned long hog_run_out(void);
 void hog_use_free(void);
+void hog_splinter(void);
+void hog_mend(void);
 
 #endif /* BALLOON_TEST_HOG_H */

@@ -5,8 +5,8 @@
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
-#include <linux/vmstat.h>
 
+#include "compact.h"
 #include "fake.h"
 #include "file.h"
 #include "kernel_log.h"
@@ -286,15 +286,6 @@ static void size_said_seldom(struct kunit *test)
 	KUNIT_EXPECT_LE(test, kernel_log_count(), 10U);
 }
 
-/* Balloon pages that mm has migrated since the guest was booted. */
-static unsigned long size_migrated(void)
-{
-	unsigned long events[NR_VM_EVENT_ITEMS];
-
-	all_vm_events(events);
-	return events[BALLOON_MIGRATE];
-}
-
 /*
  * O5: to migrate a page, the driver has to tell the host of the new page and of the old one. While
  * there is no room for that on the deflate queue, no page is migrated.
@@ -312,13 +303,13 @@ static void size_move_short_queue(struct kunit *test)
 	fake_balloon_hold(fake, FAKE_DEFLATE);
 	KUNIT_EXPECT_GT(test, fake_balloon_run_out(fake), 0U);
 	owned = fake->nr_owned;
-	moved = size_migrated();
-	KUNIT_EXPECT_EQ(test, file_write(FILE_COMPACT, "1"), 0);
-	KUNIT_EXPECT_EQ(test, size_migrated(), moved);
+	moved = compact_moved();
+	KUNIT_EXPECT_EQ(test, compact_all(), 0);
+	KUNIT_EXPECT_EQ(test, compact_moved(), moved);
 	KUNIT_EXPECT_EQ(test, fake->nr_owned, owned);
 	/* With room on the queue pages are migrated. */
 	fake_balloon_serve(fake, FAKE_DEFLATE);
-	FAKE_EXPECT_SOON(test, fake, !file_write(FILE_COMPACT, "1") && size_migrated() > moved);
+	FAKE_EXPECT_SOON(test, fake, !compact_all() && compact_moved() > moved);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, LARGE));
 }
 

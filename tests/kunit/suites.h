@@ -11,6 +11,7 @@ extern struct kunit_suite balloon_pack_suite;
 extern struct kunit_suite balloon_sample_suite;
 extern struct kunit_suite balloon_life_suite;
 extern struct kunit_suite balloon_size_suite;
+extern struct kunit_suite balloon_block_suite;
 extern struct kunit_suite balloon_stats_suite;
 extern struct kunit_suite balloon_free_suite;
 extern struct kunit_suite balloon_dead_suite;

@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Blocks: memory of 2 MiB that is taken from the guest as a whole, and that the host discards as a
+ * whole where it can. In each case the fake device checks besides that no page is used while it is
+ * the host's.
+ */
+#include <linux/delay.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+
+#include "compact.h"
+#include "fake.h"
+#include "file.h"
+#include "hog.h"
+#include "suites.h"
+
+/* Sizes of the balloon in pages of 4 KiB. */
+#define BLOCK		512U		/* two buffers */
+#define SIZE		(6 * BLOCK)
+#define ODD		(5 * BLOCK + 188)
+#define MANY		(20 * BLOCK)
+
+/* log2 of the pages in a block. */
+#define BLOCK_ORDER	"9"
+
+/* With these the driver reports: free pages of the test kernel have a value. */
+#define REPORTS		(FAKE_F(PAGE_POISON) | FAKE_F(REPORTING))
+
+static void block_first(struct kunit *test, const char *what)
+{
+	KUNIT_EXPECT_EQ(test, file_write(FILE_FIRST, what), 0);
+}
+
+static int block_init(struct kunit *test)
+{
+	block_first(test, "blocks");
+	return fake_balloon_init(test, FAKE_MODERN | FAKE_F(MUST_TELL_HOST));
+}
+
+static void block_exit(struct kunit *test)
+{
+	fake_balloon_exit(test);
+	block_first(test, "larger");
+}
+
+static void block_plug(struct kunit *test, u64 features)
+{
+	struct fake_balloon *fake = test->priv;
+
+	fake->features |= features;
+	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+	KUNIT_ASSERT_TRUE(test, fake_balloon_bound(fake));
+}
+
+/* Whether the buffer that was popped has the numbers of FAKE_BATCH pages from @first on. */
+static bool block_names(struct fake_balloon *fake, struct page *first)
+{
+	unsigned int i;
+
+	if (fake_balloon_popped_pages(fake) != FAKE_BATCH)
+		return false;
+	for (i = 0; i < FAKE_BATCH; i++)
+		if (fake_balloon_popped_page(fake, i) != first + i)
+			return false;
+	return true;
+}
+
+/*
+ * Pops the report of a block that is on its way into the balloon. The reports that mm sends
+ * meanwhile are answered. mm's pages have no reference, and a block has that of the driver.
+ */
+static bool block_pop_report(struct fake_balloon *fake)
+{
+	while (fake_balloon_pop(fake, FAKE_REPORT)) {
+		if (page_count(virt_to_page(fake->popped.sg[0].data)))
+			return true;
+		fake_balloon_answer(fake);
+	}
+	return false;
+}
+
+/*
+ * Pops a buffer with pages that join the balloon. mm may migrate a page of the balloon meanwhile:
+ * a buffer with its number alone is answered.
+ */
+static bool block_pop_inflate(struct fake_balloon *fake)
+{
+	while (fake_balloon_pop(fake, FAKE_INFLATE)) {
+		if (fake_balloon_popped_pages(fake) > 1)
+			return true;
+		fake_balloon_answer(fake);
+	}
+	return false;
+}
+
+/* O2: a block is named in two full buffers, in ascending order. */
+static void block_order(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	struct page *first;
+	unsigned int i;
+
+	block_plug(test, 0);
+	fake_balloon_hold(fake, FAKE_INFLATE);
+	fake_balloon_target(fake, 2 * BLOCK);
+	for (i = 0; i < 2; i++) {
+		FAKE_ASSERT_SOON(test, fake, block_pop_inflate(fake));
+		first = fake_balloon_popped_page(fake, 0);
+		KUNIT_EXPECT_TRUE(test, IS_ALIGNED(page_to_pfn(first), BLOCK));
+		KUNIT_EXPECT_TRUE(test, block_names(fake, first));
+		fake_balloon_answer(fake);
+		FAKE_ASSERT_SOON(test, fake, block_pop_inflate(fake));
+		KUNIT_EXPECT_TRUE(test, block_names(fake, first + FAKE_BATCH));
+		fake_balloon_answer(fake);
+	}
+	fake_balloon_serve(fake, FAKE_INFLATE);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 2 * BLOCK));
+}
+
+/* O1: the size is exact, also where it is no multiple of a block; a legacy device as well. */
+static void block_sizes(struct kunit *test)
+{
+	static const u32 targets[] = { ODD, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK - 1, ODD, 0 };
+	struct fake_balloon *fake = test->priv;
+	unsigned int modern, i;
+
+	for (modern = 0; modern < 2; modern++) {
+		unsigned long total = totalram_pages();
+
+		fake->features = FAKE_F(MUST_TELL_HOST) | (modern ? FAKE_MODERN : 0);
+		block_plug(test, 0);
+		for (i = 0; i < ARRAY_SIZE(targets); i++) {
+			fake_balloon_target(fake, targets[i]);
+			FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, targets[i]));
+			KUNIT_EXPECT_EQ(test, totalram_pages(), total - targets[i]);
+		}
+		fake_balloon_unplug(fake);
+		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	}
+}
+
+/* Has allocations of whole blocks fail: every one, or every other one. */
+static void block_fail(struct kunit *test, const char *interval)
+{
+	KUNIT_EXPECT_EQ(test, file_write(FILE_FAIL_PAGES "min-order", BLOCK_ORDER), 0);
+	KUNIT_EXPECT_EQ(test, file_write(FILE_FAIL_PAGES "ignore-gfp-wait", "1"), 0);
+	KUNIT_EXPECT_EQ(test, file_write(FILE_FAIL_PAGES "verbose", "0"), 0);
+	KUNIT_EXPECT_EQ(test, file_write(FILE_FAIL_PAGES "interval", interval), 0);
+	KUNIT_EXPECT_EQ(test, file_write(FILE_FAIL_PAGES "times", "-1"), 0);
+	KUNIT_EXPECT_EQ(test, file_write(FILE_FAIL_PAGES "probability", "100"), 0);
+}
+
+/* O1: where a block cannot be had, pages are taken in its place. */
+static void block_none(struct kunit *test)
+{
+	static const char * const intervals[] = { "1", "2" };
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+	unsigned int i;
+
+	block_plug(test, REPORTS);
+	for (i = 0; i < ARRAY_SIZE(intervals); i++) {
+		block_fail(test, intervals[i]);
+		fake_balloon_target(fake, ODD);
+		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, ODD));
+		KUNIT_EXPECT_EQ(test, totalram_pages(), total - ODD);
+		fake_balloon_target(fake, 0);
+		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 0));
+		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	}
+	KUNIT_EXPECT_EQ(test, file_write(FILE_FAIL_PAGES "probability", "0"), 0);
+}
+
+/* O5: a block of which mm has migrated some pages is pages like others. None is lost. */
+static void block_half_migrated(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+	unsigned long moved;
+
+	block_plug(test, 0);
+	fake_balloon_target(fake, 2 * BLOCK);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, 2 * BLOCK));
+	moved = compact_moved();
+	FAKE_EXPECT_SOON(test, fake, !compact_all() && compact_moved() > moved);
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total - 2 * BLOCK);
+	fake_balloon_target(fake, 0);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 0));
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
+}
+
+/*
+ * Compaction and others take a reference to a page while they look at it. Such a page is not freed
+ * together with the others, whichever of them it is.
+ */
+static void block_looked_at(struct kunit *test)
+{
+	static const unsigned int at[] = { 0, 1, 100, FAKE_BATCH - 1 };
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+	struct page *page;
+	unsigned int i;
+
+	block_plug(test, 0);
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		fake_balloon_target(fake, 2 * BLOCK);
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, 2 * BLOCK));
+		fake_balloon_hold(fake, FAKE_DEFLATE);
+		fake_balloon_target(fake, 0);
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE));
+		KUNIT_ASSERT_EQ(test, fake_balloon_popped_pages(fake), FAKE_BATCH);
+		page = fake_balloon_popped_page(fake, at[i]);
+		get_page(page);
+		fake_balloon_serve(fake, FAKE_DEFLATE);
+		fake_balloon_answer(fake);
+		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 0));
+		KUNIT_EXPECT_EQ(test, page_count(page), 1);
+		put_page(page);
+		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	}
+}
+
+/*
+ * R1 R2: a block is reported first, alone and as a whole. Until the host has answered, no page of
+ * it is inflated.
+ */
+static void block_reported(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	struct page *block;
+	unsigned int i;
+
+	fake_balloon_hold(fake, FAKE_REPORT);
+	fake_balloon_hold(fake, FAKE_INFLATE);
+	block_plug(test, REPORTS);
+	fake_balloon_target(fake, 2 * BLOCK);
+	for (i = 0; i < 2; i++) {
+		FAKE_ASSERT_SOON(test, fake, block_pop_report(fake));
+		KUNIT_EXPECT_EQ(test, fake->popped.nents, 1U);
+		KUNIT_EXPECT_EQ(test, fake->popped.len, (u32)SZ_2M);
+		block = virt_to_page(fake->popped.sg[0].data);
+		fake_balloon_outlast_poll();
+		KUNIT_EXPECT_EQ(test, fake->nr_owned, (unsigned long)i * BLOCK);
+		fake_balloon_answer(fake);
+		FAKE_ASSERT_SOON(test, fake, block_pop_inflate(fake));
+		KUNIT_EXPECT_TRUE(test, block_names(fake, block));
+		fake_balloon_answer(fake);
+		FAKE_ASSERT_SOON(test, fake, block_pop_inflate(fake));
+		KUNIT_EXPECT_TRUE(test, block_names(fake, block + FAKE_BATCH));
+		fake_balloon_answer(fake);
+	}
+	fake_balloon_serve(fake, FAKE_INFLATE);
+	fake_balloon_serve(fake, FAKE_REPORT);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 2 * BLOCK));
+}
+
+/* Without the feature nothing is reported. */
+static void block_unreported(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+
+	block_plug(test, 0);
+	fake_balloon_target(fake, SIZE);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
+	KUNIT_EXPECT_EQ(test, fake->reported, 0ULL);
+}
+
+/* R1: the queue has one report at a time. A block waits until mm's is answered, then both go on. */
+static void block_shares_queue(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+
+	hog_use_free();
+	fake_balloon_hold(fake, FAKE_REPORT);
+	block_plug(test, REPORTS);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_REPORT));
+	KUNIT_EXPECT_EQ(test, page_count(virt_to_page(fake->popped.sg[0].data)), 0);
+	fake_balloon_target(fake, SIZE);
+	fake_balloon_outlast_poll();
+	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_REPORT].buffers, 1U);
+	KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
+	fake_balloon_answer(fake);
+	FAKE_ASSERT_SOON(test, fake, block_pop_report(fake));
+	fake_balloon_answer(fake);
+	fake_balloon_serve(fake, FAKE_REPORT);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
+	fake->reported = 0;
+	hog_use_free();
+	FAKE_EXPECT_SOON(test, fake, fake->reported);
+}
+
+/* Changes the target to @pfns while the first block of the balloon is being reported. */
+static void block_retarget(struct kunit *test, u32 pfns)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+
+	fake_balloon_hold(fake, FAKE_REPORT);
+	fake_balloon_target(fake, SIZE);
+	FAKE_ASSERT_SOON(test, fake, block_pop_report(fake));
+	fake_balloon_target(fake, pfns);
+	fake_balloon_answer(fake);
+	fake_balloon_serve(fake, FAKE_REPORT);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, pfns));
+	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total - pfns);
+	fake_balloon_target(fake, 0);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 0));
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+}
+
+/* O1: the host wants a part of the block only, or nothing after all. The guest keeps the rest. */
+static void block_begun(struct kunit *test)
+{
+	static const u32 targets[] = { 300, FAKE_BATCH, 0, 1, BLOCK, BLOCK + 1 };
+	unsigned int i;
+
+	block_plug(test, REPORTS);
+	for (i = 0; i < ARRAY_SIZE(targets); i++)
+		block_retarget(test, targets[i]);
+}
+
+/* R3: a host that is slow to answer a report gets no page before it has answered. */
+static void block_slow_report(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+
+	fake_balloon_hold(fake, FAKE_REPORT);
+	block_plug(test, REPORTS);
+	fake_balloon_target(fake, SIZE);
+	FAKE_ASSERT_SOON(test, fake, block_pop_report(fake));
+	msleep(12000);
+	KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
+	KUNIT_EXPECT_TRUE(test, fake->status & VIRTIO_CONFIG_S_DRIVER_OK);
+	fake_balloon_answer(fake);
+	fake_balloon_serve(fake, FAKE_REPORT);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
+}
+
+/* The balloon ends by @call while a report of a block is not answered. No page is lost. */
+static void block_ends(struct kunit *test, const struct fake_call *call)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+	unsigned int resets;
+
+	fake_balloon_hold(fake, FAKE_REPORT);
+	block_plug(test, REPORTS);
+	fake_balloon_target(fake, SIZE);
+	FAKE_ASSERT_SOON(test, fake, block_pop_report(fake));
+	resets = fake->resets;
+	fake_balloon_call(fake, call);
+	KUNIT_EXPECT_GT(test, fake->resets, resets);
+	fake_balloon_unplug(fake);
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
+}
+
+static void block_unplugged(struct kunit *test)
+{
+	block_ends(test, &fake_unplug);
+}
+
+static void block_frozen(struct kunit *test)
+{
+	block_ends(test, &fake_freeze);
+}
+
+/* The device dies while it has a report of a block, or a part of the block. No page is lost. */
+static void block_dies(struct kunit *test, enum fake_role role,
+		       void (*die)(struct fake_balloon *fake))
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+
+	fake_balloon_hold(fake, role);
+	block_plug(test, REPORTS);
+	fake_balloon_target(fake, SIZE);
+	FAKE_ASSERT_SOON(test, fake, role == FAKE_REPORT ? block_pop_report(fake) :
+			 fake_balloon_pop(fake, role));
+	die(fake);
+	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total);
+	fake_balloon_unplug(fake);
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	fake_balloon_serve(fake, role);
+}
+
+static void block_dead(struct kunit *test)
+{
+	static void (* const deaths[])(struct fake_balloon *fake) = {
+		fake_balloon_forget, fake_balloon_need_reset, fake_balloon_vanish,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(deaths); i++) {
+		block_dies(test, FAKE_REPORT, deaths[i]);
+		block_dies(test, FAKE_INFLATE, deaths[i]);
+	}
+}
+
+/* O6 O7: a balloon of blocks helps a guest that is out of memory, and grows again. */
+static void block_oom(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+
+	block_plug(test, REPORTS | FAKE_F(DEFLATE_ON_OOM));
+	fake_balloon_target(fake, MANY);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, MANY));
+	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), MANY / 16);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, MANY));
+}
+
+/* Whether a balloon reaches SIZE without a report, that is, without a block. */
+static bool block_avoided(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	bool avoided, reported = false;
+
+	fake_balloon_hold(fake, FAKE_REPORT);
+	block_plug(test, REPORTS);
+	fake_balloon_target(fake, SIZE);
+	avoided = fake_balloon_wait(fake, (reported |= block_pop_report(fake)) ||
+				    fake_balloon_reached(fake, SIZE)) && !reported;
+	if (reported)
+		fake_balloon_answer(fake);
+	fake_balloon_serve(fake, FAKE_REPORT);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
+	fake_balloon_unplug(fake);
+	return avoided;
+}
+
+/* The parameter: blocks, pages, or what there is more of. A word that is none of these is refused. */
+static void block_parameter(struct kunit *test)
+{
+	KUNIT_EXPECT_FALSE(test, block_avoided(test));
+	block_first(test, "pages");
+	KUNIT_EXPECT_TRUE(test, block_avoided(test));
+	KUNIT_EXPECT_EQ(test, file_write(FILE_FIRST, "block"), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, block_avoided(test));
+	block_first(test, "larger\n");
+	KUNIT_EXPECT_FALSE(test, block_avoided(test));
+}
+
+/* By default single pages are taken from a guest whose free memory is in single pages. */
+static void block_larger(struct kunit *test)
+{
+	block_first(test, "larger");
+	hog_splinter();
+	KUNIT_EXPECT_TRUE(test, block_avoided(test));
+	hog_mend();
+	KUNIT_EXPECT_FALSE(test, block_avoided(test));
+}
+
+static struct kunit_case block_cases[] = {
+	KUNIT_CASE(block_order),
+	KUNIT_CASE(block_sizes),
+	KUNIT_CASE(block_none),
+	KUNIT_CASE(block_half_migrated),
+	KUNIT_CASE(block_looked_at),
+	KUNIT_CASE(block_reported),
+	KUNIT_CASE(block_unreported),
+	KUNIT_CASE(block_shares_queue),
+	KUNIT_CASE(block_begun),
+	KUNIT_CASE(block_slow_report),
+	KUNIT_CASE(block_unplugged),
+	KUNIT_CASE(block_frozen),
+	KUNIT_CASE(block_dead),
+	KUNIT_CASE(block_oom),
+	KUNIT_CASE(block_parameter),
+	KUNIT_CASE(block_larger),
+	{}
+};
+
+struct kunit_suite balloon_block_suite = {
+	.name = "balloon_block",
+	.init = block_init,
+	.exit = block_exit,
+	.test_cases = block_cases,
+};
