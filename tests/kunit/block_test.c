@@ -337,7 +337,7 @@ static void block_slow_report(struct kunit *test)
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
 }
 
-/* The balloon ends by @call while a report of a block is not answered. No page is lost. */
+/* Makes @call while a report of a block is not answered. The device is reset: no page is lost. */
 static void block_ends(struct kunit *test, const struct fake_call *call)
 {
 	struct fake_balloon *fake = test->priv;
@@ -351,9 +351,9 @@ static void block_ends(struct kunit *test, const struct fake_call *call)
 	resets = fake->resets;
 	fake_balloon_call(fake, call);
 	KUNIT_EXPECT_GT(test, fake->resets, resets);
-	fake_balloon_unplug(fake);
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
 	KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
+	fake_balloon_serve(fake, FAKE_REPORT);
 }
 
 static void block_unplugged(struct kunit *test)
@@ -361,9 +361,14 @@ static void block_unplugged(struct kunit *test)
 	block_ends(test, &fake_unplug);
 }
 
+/* P2 I7: after that the device works as before. */
 static void block_frozen(struct kunit *test)
 {
+	struct fake_balloon *fake = test->priv;
+
 	block_ends(test, &fake_freeze);
+	KUNIT_EXPECT_EQ(test, fake_balloon_restore(fake), 0);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
 }
 
 /* The device dies while it has a report of a block, or a part of the block. No page is lost. */

@@ -10,6 +10,7 @@
 
 #include "balloon.h"
 #include "fake.h"
+#include "file.h"
 #include "hog.h"
 #include "suites.h"
 
@@ -70,6 +71,8 @@ static void end_unanswered(struct kunit *test, enum fake_role role, const struct
 	unsigned int resets;
 
 	if (role == FAKE_REPORT) {
+		/* A block would have to wait for the report that is not answered. */
+		KUNIT_EXPECT_EQ(test, file_write(FILE_FIRST, "pages"), 0);
 		hog_use_free();
 		fake_balloon_hold(fake, FAKE_REPORT);
 	} else {
@@ -88,6 +91,7 @@ static void end_unanswered(struct kunit *test, enum fake_role role, const struct
 	KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
 	fake_balloon_unplug(fake);
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, file_write(FILE_FIRST, "larger"), 0);
 }
 
 static void end_unplug_inflating(struct kunit *test)
@@ -136,6 +140,32 @@ static void end_sleep_reporting(struct kunit *test)
 	fake->reported = 0;
 	hog_use_free();
 	FAKE_EXPECT_SOON(test, fake, fake->reported);
+}
+
+/* R3: the report that the host does not answer may also be that of a block. */
+static void end_sleep_block(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	struct page *block;
+
+	KUNIT_EXPECT_EQ(test, file_write(FILE_FIRST, "blocks"), 0);
+	fake_balloon_hold(fake, FAKE_REPORT);
+	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
+	fake_balloon_target(fake, SIZE);
+	/* The reports of mm, whose pages have no reference, are answered. */
+	do {
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_REPORT));
+		block = virt_to_page(fake->popped.sg[0].data);
+		if (!page_count(block))
+			fake_balloon_answer(fake);
+	} while (!page_count(block));
+	KUNIT_EXPECT_NE(test, fake_balloon_call(fake, &end_prepare_sleep), 0);
+	KUNIT_EXPECT_TRUE(test, fake->status & VIRTIO_CONFIG_S_DRIVER_OK);
+	KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
+	fake_balloon_answer(fake);
+	fake_balloon_serve(fake, FAKE_REPORT);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
+	KUNIT_EXPECT_EQ(test, file_write(FILE_FIRST, "larger"), 0);
 }
 
 /* The device goes to sleep while the machine reboots: what both have to do is done once. */
@@ -226,6 +256,7 @@ static struct kunit_case end_cases[] = {
 	KUNIT_CASE(end_reboot_inflating),
 	KUNIT_CASE(end_reboot_reporting),
 	KUNIT_CASE(end_sleep_reporting),
+	KUNIT_CASE(end_sleep_block),
 	KUNIT_CASE(end_twice),
 	KUNIT_CASE(end_oom_short_queue),
 	KUNIT_CASE(end_wakeup_unplug),
