@@ -5,14 +5,11 @@
  * the blocks that are about to join the balloon, see guest.c. One of them uses it at a time.
  * Serves "Free Page Reporting" of the specification.
  */
-#include <linux/delay.h>
 #include <linux/scatterlist.h>
 #include <linux/virtio_config.h>
+#include <linux/wait.h>
 
 #include "balloon.h"
-
-/* Before the guest goes to sleep: how often to look whether a report has ended, in ms. */
-#define BALLOON_DISCARD_POLL_MS	20
 
 /**
  * balloon_discard_offered - whether the host discards pages
@@ -61,6 +58,18 @@ static int balloon_discard_all(struct balloon *b, struct scatterlist *sg, unsign
 	return 0;
 }
 
+/* Waits for the lock for @timeout, in jiffies. Returns whether the caller has it. */
+static bool balloon_discard_lock(struct balloon *b, unsigned long timeout)
+{
+	return wait_event_timeout(b->host.acked, mutex_trylock(&b->discard.lock), timeout);
+}
+
+static void balloon_discard_unlock(struct balloon *b)
+{
+	mutex_unlock(&b->discard.lock);
+	wake_up(&b->host.acked);
+}
+
 /**
  * balloon_discard - have the host discard the contents of free pages
  * @b: the balloon; the device runs; balloon_discard_offered()
@@ -78,10 +87,12 @@ int balloon_discard(struct balloon *b, struct scatterlist *sg, unsigned int nent
 {
 	int err = -EBUSY;
 
-	mutex_lock(&b->discard.lock);
+	/* The kernel would take a task for hung that waits in mutex_lock() for a slow host. */
+	while (!balloon_discard_lock(b, HZ))
+		;
 	if (!READ_ONCE(b->discard.paused))
 		err = balloon_discard_all(b, sg, nents);
-	mutex_unlock(&b->discard.lock);
+	balloon_discard_unlock(b);
 	return err;
 }
 
@@ -93,18 +104,13 @@ int balloon_discard(struct balloon *b, struct scatterlist *sg, unsigned int nent
  */
 static int balloon_discard_pm_sleep(struct balloon *b)
 {
-	unsigned long end = jiffies + BALLOON_HOST_PATIENCE;
-
 	WRITE_ONCE(b->discard.paused, true);
-	while (!mutex_trylock(&b->discard.lock)) {
-		if (time_after(jiffies, end)) {
-			balloon_log(b, KERN_WARNING,
-				    "the host does not answer a report of free pages: not going to sleep\n");
-			return -EBUSY;
-		}
-		msleep(BALLOON_DISCARD_POLL_MS);
+	if (!balloon_discard_lock(b, BALLOON_HOST_PATIENCE)) {
+		balloon_log(b, KERN_WARNING,
+			    "the host does not answer a report of free pages: not going to sleep\n");
+		return -EBUSY;
 	}
-	mutex_unlock(&b->discard.lock);
+	balloon_discard_unlock(b);
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 /*
  * Takes memory from the guest, and gives it back. The unit is the block: 2 MiB that the
  * guest has free in one piece. A block is discarded by the host as a whole, split into pages,
- * and taken in two parts of 1 MiB. Where there is no block to be had, or it is better left to
+ * and taken 1 MiB at a time. Where there is no block to be had, or it is better left to
  * the guest, single pages are taken. docs/memory-taken.md says which of the two, and why.
  *
  * Once they are taken, all pages are alike: each of them can be migrated, and they come back in
@@ -11,7 +11,6 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/gfp.h>
-#include <linux/log2.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
@@ -36,9 +35,6 @@
 
 /* For a block nothing is reclaimed or compacted, since single pages do as well. */
 #define BALLOON_BLOCK_GFP	(BALLOON_GFP & ~__GFP_RECLAIM)
-
-/* Pages are freed together up to this order: as many as are taken at a time. */
-#define BALLOON_JOIN_ORDER	(BALLOON_BLOCK_ORDER - 1)
 
 /* What is taken first. */
 enum balloon_first {
@@ -232,7 +228,7 @@ static void balloon_block_take(struct balloon *b)
 	 */
 	if (balloon_discard_offered(b)) {
 		sg_init_table(&sg, 1);
-		sg_set_page(&sg, block, SZ_2M, 0);
+		sg_set_page(&sg, block, PAGE_SIZE << BALLOON_BLOCK_ORDER, 0);
 		balloon_discard(b, &sg, 1);
 	}
 	split_page(block, BALLOON_BLOCK_ORDER);
@@ -330,23 +326,22 @@ static void balloon_piece_free(struct page *pages, unsigned int order)
 		__free_pages(pages, order);
 		return;
 	}
-	/* Compaction, say, holds a reference to page i, and frees it if it is the last to do so. */
+	/* Compaction, say, holds a reference to page i, and frees it if that is the last one. */
 	while (--i > 0)
 		page_ref_unfreeze(&pages[i], 1);
 	for (i = 0; i < nr; i++)
 		__free_page(&pages[i]);
 }
 
-/* Frees @nr consecutive pages of one zone in as few pieces as possible. */
+/* Frees @nr consecutive pages of one zone in few pieces, none larger than what is taken at a time. */
 static void balloon_run_free(struct balloon *b, struct page *first, unsigned long nr)
 {
 	unsigned long pfn = page_to_pfn(first);
-	bool join = balloon_compat_pages_join(b->guest.owned);
-	unsigned int order = 0;
+	unsigned long most = balloon_compat_pages_join(b->guest.owned) ? BALLOON_TAKE_PAGES : 1;
+	unsigned int order;
 
-	for (; nr; nr -= 1UL << order, pfn += 1UL << order) {
-		if (join)
-			order = min_t(unsigned int, ilog2(nr), __ffs(pfn | BIT(BALLOON_JOIN_ORDER)));
+	for (; nr; nr -= BIT(order), pfn += BIT(order)) {
+		order = min_t(unsigned int, ilog2(nr), __ffs(pfn | most));
 		balloon_piece_free(pfn_to_page(pfn), order);
 	}
 }

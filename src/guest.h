@@ -3,18 +3,27 @@
 #define BALLOON_GUEST_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 
+#include "compat/mm.h"
+
 struct balloon;
 
-/* A block is as large as a huge page of most hosts, which hosts keep or discard as a whole. */
-#define BALLOON_BLOCK_PAGES	(SZ_2M >> PAGE_SHIFT)
-#define BALLOON_BLOCK_ORDER	(const_ilog2(SZ_2M) - PAGE_SHIFT)
+/*
+ * A block has 2 MiB, as a huge page of most hosts has, which they keep or discard as a whole; or
+ * less, where mm has no free memory in such pieces (s390: 1 MiB).
+ */
+#define BALLOON_BLOCK_ORDER \
+	min_t(unsigned int, const_ilog2(SZ_2M) - PAGE_SHIFT, MAX_PAGE_ORDER)
+#define BALLOON_BLOCK_PAGES	BIT(BALLOON_BLOCK_ORDER)
 
 /* Pages are taken at most this many at a time: as many as a buffer names, which is 1 MiB. */
-#define BALLOON_TAKE_PAGES	(BALLOON_BLOCK_PAGES / 2)
+#define BALLOON_TAKE_PAGES	(SZ_1M >> PAGE_SHIFT)
 
 /**
  * struct balloon_guest - what is taken from the guest

@@ -39,8 +39,9 @@ struct balloon_buffer {
 /**
  * struct balloon_host - the host's side of the device
  * @vqs: the queues; NULL where a queue does not exist
- * @acked: woken when the host has returned a buffer and when a wait must end; every
- *	   wait also looks from time to time, so none depends on being woken
+ * @acked: woken when the host has returned a buffer, when the reporting queue is free, and
+ *	   when a wait must end; every wait also looks from time to time, so none depends on
+ *	   being woken
  * @slow_answers: how many answers took so long that the log says so
  * @gone_lock: protects the change of @gone, with the reset that belongs to it
  * @gone: the device died, or was given up, and was reset; it gets no more buffers

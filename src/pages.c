@@ -285,7 +285,8 @@ out_unlock:
  * balloon_pages_complete - wait for what inflating and deflating have sent last
  * @b: the balloon
  *
- * Gives the rest of a block that was begun back to the guest. Sleeps; takes pages.lock. Only for the size work item, and after it has stopped.
+ * Gives the rest of a block that was begun back to the guest. Sleeps; takes pages.lock. Only for
+ * the size work item, and after it has stopped.
  *
  * Return: 0; -ENODEV if the device died: the pages belong to the guest again.
  */

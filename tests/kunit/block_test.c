@@ -6,8 +6,10 @@
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 
+#include "balloon.h"
 #include "compact.h"
 #include "fake.h"
 #include "file.h"
@@ -16,12 +18,13 @@
 
 /* Sizes of the balloon in pages of 4 KiB. */
 #define BLOCK		512U		/* two buffers */
+#define BOTH		(BLOCK + 188)	/* a block, and some pages */
 #define SIZE		(6 * BLOCK)
 #define ODD		(5 * BLOCK + 188)
 #define MANY		(20 * BLOCK)
 
-/* log2 of the pages in a block. */
-#define BLOCK_ORDER	"9"
+/* More than the driver has allocations to reach BOTH. */
+#define MAX_ALLOCATIONS	100U
 
 /* With these the driver reports: free pages of the test kernel have a value. */
 #define REPORTS		(FAKE_F(PAGE_POISON) | FAKE_F(REPORTING))
@@ -139,36 +142,66 @@ static void block_sizes(struct kunit *test)
 	}
 }
 
-/* Has allocations of whole blocks fail: every one, or every other one. */
-static void block_fail(struct kunit *test, const char *interval)
-{
-	KUNIT_EXPECT_EQ(test, file_write(FILE_FAIL_PAGES "min-order", BLOCK_ORDER), 0);
-	KUNIT_EXPECT_EQ(test, file_write(FILE_FAIL_PAGES "ignore-gfp-wait", "1"), 0);
-	KUNIT_EXPECT_EQ(test, file_write(FILE_FAIL_PAGES "verbose", "0"), 0);
-	KUNIT_EXPECT_EQ(test, file_write(FILE_FAIL_PAGES "interval", interval), 0);
-	KUNIT_EXPECT_EQ(test, file_write(FILE_FAIL_PAGES "times", "-1"), 0);
-	KUNIT_EXPECT_EQ(test, file_write(FILE_FAIL_PAGES "probability", "100"), 0);
-}
-
-/* O1: where a block cannot be had, pages are taken in its place. */
+/* O1: where there is no block, pages are taken in its place. */
 static void block_none(struct kunit *test)
 {
-	static const char * const intervals[] = { "1", "2" };
 	struct fake_balloon *fake = test->priv;
 	unsigned long total = totalram_pages();
-	unsigned int i;
 
 	block_plug(test, REPORTS);
-	for (i = 0; i < ARRAY_SIZE(intervals); i++) {
-		block_fail(test, intervals[i]);
-		fake_balloon_target(fake, ODD);
-		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, ODD));
-		KUNIT_EXPECT_EQ(test, totalram_pages(), total - ODD);
+	hog_splinter();
+	fake_balloon_target(fake, ODD);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, ODD));
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total - ODD);
+	hog_mend();
+	fake_balloon_target(fake, 0);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 0));
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+}
+
+/*
+ * Has the driver's work item run once in this thread, where the allocation number @n fails. Returns
+ * whether there were so many.
+ */
+static bool block_run_failing(struct fake_balloon *fake, unsigned int n, u32 pfns)
+{
+	struct balloon *b = fake->vdev.priv;
+	bool failed;
+
+	/* No interrupt tells the driver of this target. */
+	fake->config.num_pages = cpu_to_le32(pfns);
+	flush_delayed_work(&b->size.work);
+	current->fail_nth = n;
+	b->size.work.work.func(&b->size.work.work);
+	failed = !current->fail_nth;
+	current->fail_nth = 0;
+	return failed;
+}
+
+/* O1: whichever allocation fails, the balloon reaches its size, and no page is lost. */
+static void block_without_memory(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned long total = totalram_pages();
+	unsigned int n;
+	bool failed;
+
+	block_plug(test, REPORTS);
+	for (n = 1; n < MAX_ALLOCATIONS; n++) {
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, 0));
+		failed = block_run_failing(fake, n, BOTH);
+		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, BOTH));
+		KUNIT_EXPECT_EQ(test, totalram_pages(), total - BOTH);
 		fake_balloon_target(fake, 0);
 		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 0));
 		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+		if (!failed)
+			break;
 	}
-	KUNIT_EXPECT_EQ(test, file_write(FILE_FAIL_PAGES "probability", "0"), 0);
+	kunit_info(test, "%u allocations failed\n", n - 1);
+	/* That of the block, and that of the pages after it. */
+	KUNIT_EXPECT_GT(test, n, 2U);
+	KUNIT_EXPECT_LT(test, n, MAX_ALLOCATIONS);
 }
 
 /* O5: a block of which mm has migrated some pages is pages like others. None is lost. */
@@ -378,6 +411,10 @@ static void block_dies(struct kunit *test, enum fake_role role,
 	struct fake_balloon *fake = test->priv;
 	unsigned long total = totalram_pages();
 
+	fake->vanished = false;
+	fake_balloon_serve(fake, FAKE_INFLATE);
+	fake_balloon_serve(fake, FAKE_DEFLATE);
+	fake_balloon_serve(fake, FAKE_REPORT);
 	fake_balloon_hold(fake, role);
 	block_plug(test, REPORTS);
 	fake_balloon_target(fake, SIZE);
@@ -387,7 +424,6 @@ static void block_dies(struct kunit *test, enum fake_role role,
 	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total);
 	fake_balloon_unplug(fake);
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
-	fake_balloon_serve(fake, role);
 }
 
 static void block_dead(struct kunit *test)
@@ -434,32 +470,54 @@ static bool block_avoided(struct kunit *test)
 	return avoided;
 }
 
-/* The parameter: blocks, pages, or what there is more of. A word that is none of these is refused. */
+/* The parameter take_first, and a word that it does not have, which changes nothing. */
 static void block_parameter(struct kunit *test)
 {
 	KUNIT_EXPECT_FALSE(test, block_avoided(test));
-	block_first(test, "pages");
+	block_first(test, "pages\n");
 	KUNIT_EXPECT_TRUE(test, block_avoided(test));
 	KUNIT_EXPECT_EQ(test, file_write(FILE_FIRST, "block"), -EINVAL);
 	KUNIT_EXPECT_TRUE(test, block_avoided(test));
-	block_first(test, "larger\n");
+	block_first(test, "blocks");
 	KUNIT_EXPECT_FALSE(test, block_avoided(test));
 }
 
-/* By default single pages are taken from a guest whose free memory is in single pages. */
+/* Whether the first thing that the balloon takes is a block. Nothing is reported here. */
+static bool block_taken(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	struct page *first;
+	bool taken;
+
+	fake_balloon_hold(fake, FAKE_INFLATE);
+	block_plug(test, 0);
+	fake_balloon_target(fake, BLOCK);
+	FAKE_ASSERT_SOON(test, fake, block_pop_inflate(fake));
+	first = fake_balloon_popped_page(fake, 0);
+	taken = IS_ALIGNED(page_to_pfn(first), BLOCK) && block_names(fake, first);
+	fake_balloon_answer(fake);
+	fake_balloon_serve(fake, FAKE_INFLATE);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, BLOCK));
+	fake_balloon_unplug(fake);
+	return taken;
+}
+
+/* By default blocks are taken, but single pages if most of the free memory is in single pages. */
 static void block_larger(struct kunit *test)
 {
 	block_first(test, "larger");
+	KUNIT_EXPECT_TRUE(test, block_taken(test));
 	hog_splinter();
-	KUNIT_EXPECT_TRUE(test, block_avoided(test));
+	KUNIT_EXPECT_FALSE(test, block_taken(test));
 	hog_mend();
-	KUNIT_EXPECT_FALSE(test, block_avoided(test));
+	KUNIT_EXPECT_TRUE(test, block_taken(test));
 }
 
 static struct kunit_case block_cases[] = {
 	KUNIT_CASE(block_order),
 	KUNIT_CASE(block_sizes),
 	KUNIT_CASE(block_none),
+	KUNIT_CASE(block_without_memory),
 	KUNIT_CASE(block_half_migrated),
 	KUNIT_CASE(block_looked_at),
 	KUNIT_CASE(block_reported),

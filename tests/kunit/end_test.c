@@ -23,9 +23,9 @@ static int end_init(struct kunit *test)
 }
 
 /*
- * The next three functions are the only ones in all suites that use the driver's own data. The
- * first two call the driver's notifiers directly: the other users of the kernel's notifier chains
- * are not to be told that the machine goes down.
+ * The next three functions, and one in block_test.c, are the only ones in all suites that use the
+ * driver's own data. The first two call the driver's notifiers directly: the other users of the
+ * kernel's notifier chains are not to be told that the machine goes down.
  */
 static int end_do_reboot(struct fake_balloon *fake)
 {
@@ -165,6 +165,13 @@ static void end_sleep_block(struct kunit *test)
 	fake_balloon_answer(fake);
 	fake_balloon_serve(fake, FAKE_REPORT);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
+	/* When the guest is about to sleep, nothing is reported, and a block is not either. */
+	FAKE_EXPECT_SOON(test, fake, !fake_balloon_call(fake, &end_prepare_sleep));
+	fake_balloon_hold(fake, FAKE_REPORT);
+	fake_balloon_target(fake, 2 * SIZE);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == 2 * SIZE);
+	fake_balloon_serve(fake, FAKE_REPORT);
+	fake_balloon_call(fake, &end_wake_up);
 	KUNIT_EXPECT_EQ(test, file_write(FILE_FIRST, "larger"), 0);
 }
 

@@ -14,9 +14,6 @@
 /* The driver's parameter: whether blocks or single pages are taken first. */
 #define FILE_FIRST	"/sys/module/virtio_balloon/parameters/take_first"
 
-/* Which allocations of pages fail, and how often: a directory of the kernel's fault injection. */
-#define FILE_FAIL_PAGES	"/sys/kernel/debug/fail_page_alloc/"
-
 int file_write(const char *path, const char *text);
 
 #endif /* BALLOON_TEST_FILE_H */
