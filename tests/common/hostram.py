@@ -9,6 +9,8 @@ import fcntl
 import os
 import pathlib
 import re
+import signal
+import sys
 
 from common.guest import MIB
 
@@ -37,6 +39,11 @@ def _field(path, name):
     if name not in fields:
         raise HostError(f'this host has no {name} in {path}')
     return fields[name]
+
+
+def put_back_when_ended():
+    """Have SIGTERM end this program as an exception does: what it has changed is put back."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 # --- transparent huge pages --------------------------------------------------
