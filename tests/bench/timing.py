@@ -72,6 +72,11 @@ def numa(lab, new_directory):
     return {'numa': taken['inflate'], 'numa, told': taken['told']}
 
 
+def numa3(lab, new_directory):
+    """With three nodes, of which two together do not have enough memory."""
+    return {'numa3, told': take(lab, new_directory, nodes=(512, 512, 512))['told']}
+
+
 def cache(lab, new_directory):
     """With a memory full of page cache, which has to be reclaimed first."""
     def read(guest):

@@ -3,6 +3,7 @@
 
 project.py      paths, the version, the range of kernels, the sources; runs our scripts
 guest.py        a guest under QEMU: starts it, gives it commands, looks at it from outside
+hostram.py      what the host sees of a guest's memory: huge pages, splits, CPU time, hugetlbfs
 qmp.py          talks to QEMU
 lab.py          puts together what guests are made of, with the scripts of tests/lab
 splats.py       what a kernel prints when something is wrong
