@@ -96,7 +96,7 @@ static bool block_pop_inflate(struct fake_balloon *fake)
 	return false;
 }
 
-/* O2: a block is named in two full buffers, in ascending order. */
+/* A block is named in two full buffers, in ascending order. */
 static void block_order(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -299,7 +299,7 @@ static void block_unreported(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->reported, 0ULL);
 }
 
-/* R1: the queue has one report at a time. A block waits until mm's is answered, then both go on. */
+/* R1: the reporting queue has one report at a time. A block waits until mm's is answered, then both go on. */
 static void block_shares_queue(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
