@@ -301,6 +301,7 @@ unsigned int balloon_guest_take(struct balloon *b, struct list_head *pages, unsi
 	struct balloon_guest *guest = &b->guest;
 	unsigned int i, nr = min_t(unsigned long, max, BALLOON_TAKE_PAGES);
 
+	cond_resched();
 	if (!guest->left && max >= BALLOON_BLOCK_PAGES)
 		balloon_block_take(b);
 	if (!guest->left)
@@ -333,7 +334,7 @@ static void balloon_piece_free(struct page *pages, unsigned int order)
 		__free_page(&pages[i]);
 }
 
-/* Frees @nr consecutive pages of one zone in few pieces, none larger than what is taken at a time. */
+/* Frees @nr consecutive pages of one zone in few pieces. */
 static void balloon_run_free(struct balloon *b, struct page *first, unsigned long nr)
 {
 	unsigned long pfn = page_to_pfn(first);
