@@ -161,8 +161,8 @@ static void dead_oom_slow(struct kunit *test)
 	fake->features |= FAKE_F(DEFLATE_ON_OOM);
 	dead_plug(test);
 	fake_balloon_hold(fake, FAKE_DEFLATE);
-	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), 0U);
-	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE));
+	KUNIT_EXPECT_EQ(test, fake_balloon_run_out_held(fake), 0U);
+	KUNIT_ASSERT_EQ(test, fake_balloon_popped_pages(fake), FAKE_BATCH);
 	page = fake_balloon_popped_page(fake, 0);
 	/* With this reference mm does not give the page to anybody when the driver frees it. */
 	get_page(page);

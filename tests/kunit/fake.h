@@ -249,6 +249,7 @@ extern const struct fake_call fake_run_out;
 int fake_balloon_call(struct fake_balloon *fake, const struct fake_call *call);
 void fake_balloon_start(struct fake_balloon *fake, const struct fake_call *call);
 int fake_balloon_finish(struct fake_balloon *fake);
+unsigned int fake_balloon_run_out_held(struct fake_balloon *fake);
 
 /* Takes the device off the bus, if it is there. Nobody may refer to it afterwards. */
 static inline void fake_balloon_unplug(struct fake_balloon *fake)

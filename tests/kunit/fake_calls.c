@@ -123,6 +123,28 @@ int fake_balloon_call(struct fake_balloon *fake, const struct fake_call *call)
 	return fake_balloon_finish(fake);
 }
 
+/**
+ * fake_balloon_run_out_held - have the guest run out of memory, and answer no deflate buffer
+ * @fake: the device; the test holds its deflate queue, which is empty
+ *
+ * If mm is just migrating a page, the driver waits for the answer to the buffer of that page and
+ * cannot help. Then that buffer is answered, and the guest runs out again. Sleeps.
+ *
+ * Return: how many pages the driver has given back at once; if 0, its first buffer was popped.
+ */
+unsigned int fake_balloon_run_out_held(struct fake_balloon *fake)
+{
+	unsigned int freed;
+
+	for (;;) {
+		freed = fake_balloon_run_out(fake);
+		if (freed || !fake_balloon_pop(fake, FAKE_DEFLATE) ||
+		    fake_balloon_popped_pages(fake) > 1)
+			return freed;
+		fake_balloon_answer(fake);
+	}
+}
+
 static int fake_do_freeze(struct fake_balloon *fake)
 {
 	return virtio_device_freeze(&fake->vdev);
