@@ -25,7 +25,7 @@ BALLOON = '/machine/peripheral/balloon0'
 EVERYTHING = {'deflate-on-oom': True, 'free-page-hint': True,
               'free-page-reporting': True, 'page-poison': True}
 # Queues of the balloon, as QEMU's events name them.
-INFLATE_QUEUE, STATS_QUEUE, HINT_QUEUE = '0', '2', '3'
+INFLATE_QUEUE, DEFLATE_QUEUE, STATS_QUEUE, HINT_QUEUE = '0', '1', '2', '3'
 EVENTS_OF_QUEUES = ('virtio_queue_notify',)
 EVENT = re.compile(r'^\d+@(\d+\.\d+):(\w+) (.*)$', re.M)
 # Seconds. These are far more than anything should take, also on a busy machine.
@@ -391,9 +391,11 @@ class Guest:
         """Mount the disk at /mnt. It is to be the only one."""
         self.sh('modprobe ext4 && mount -t ext4 /dev/vda /mnt')
 
-    def hog(self, mib, timeout=TIMEOUT, cgroup=None):
-        """Start a process that fills this much memory, and wait until it has."""
-        hog = Hog(self, mib, cgroup)
+    def hog(self, mib, timeout=TIMEOUT, cgroup=None, keep=''):
+        """Start a process that fills this much memory, and wait until it has.
+
+        keep says which pages it does not give back then, as tests/guest/hog.c describes it."""
+        hog = Hog(self, mib, cgroup, keep)
         hog.expect('filled', timeout)
         return hog
 
@@ -560,14 +562,17 @@ class Guest:
         target.wait_exit()
 
     def migrate_to(self, target, timeout=TIMEOUT):
-        """Move this guest to one that was started with incoming=this, and end this one.
-
-        From then on the target is what talks to the guest's shell. Returns what QEMU says
-        about the migration."""
+        """Move this guest to one that was started with incoming=this, and end this one."""
         uri = f'unix:{target.migration_path}'
         target.qmp.cmd('migrate-incoming', uri=uri)
         self.qmp.cmd('migrate', uri=uri)
+        return self.finish_migration(target, timeout)
 
+    def finish_migration(self, target, timeout=TIMEOUT):
+        """Let a migration that has begun end, and end this guest.
+
+        From then on the target is what talks to the guest's shell. Returns what QEMU says
+        about the migration."""
         def info():
             return self.qmp.cmd('query-migrate')
         self.wait_for(lambda: info().get('status') in ('completed', 'failed'),
@@ -711,8 +716,8 @@ class Process:
 class Hog(Process):
     """A process in the guest that holds memory with a pattern in it."""
 
-    def __init__(self, guest, mib, cgroup):
-        command = f'exec hog {mib}'
+    def __init__(self, guest, mib, cgroup, keep):
+        command = f'exec hog {mib} {keep}'
         if cgroup:
             command = f'echo 0 >/sys/fs/cgroup/{cgroup}/cgroup.procs && {command}'
         super().__init__(guest, 'hog', command)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hog MIB - take memory and keep it
+ * hog MIB [EVERY [PERCENT]] - take memory and keep it, or some pages of it
  *
  * Fills MIB mebibytes with a pattern, says "filled", then waits. On SIGUSR1 it
  * reads all of it back and says "intact", or "corrupt" and exits with 1. A page
@@ -8,20 +8,31 @@
  * of it over and over, until the next SIGUSR1. If it has more than there is
  * memory, the guest then thrashes.
  *
+ * With EVERY, the process leaves the guest's memory in pieces. Before it says "filled" it
+ * gives pages back, and keeps only the last of each EVERY page frames of the guest. With
+ * PERCENT it keeps none of the lowest page frames either, as many as that of all that it has.
+ * What it keeps is locked in memory.
+ *
  * The OOM killer chooses this process before any other.
  */
+#define _GNU_SOURCE
+#include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define WORDS_PER_PAGE (4096 / sizeof(uint64_t))
+#define PAGE_BYTES	4096
+#define WORDS_PER_PAGE	(PAGE_BYTES / sizeof(uint64_t))
+#define PAGEMAP_FRAME	((1ULL << 55) - 1)
 
 static uint64_t *mem;
 static size_t nr_words;
 static uint64_t salt;
+static bool *given;		/* the pages that were given back; NULL: none */
 
 static uint64_t pattern(size_t i)
 {
@@ -43,6 +54,10 @@ static void fill(void)
 static void verify(void)
 {
 	for (size_t i = 0; i < nr_words; i++) {
+		if (given && given[i / WORDS_PER_PAGE]) {
+			i += WORDS_PER_PAGE - 1;
+			continue;
+		}
 		if (mem[i] == pattern(i))
 			continue;
 		printf("corrupt: page %zu word %zu: %016llx, not %016llx\n",
@@ -61,18 +76,54 @@ static void churn(const sigset_t *sigs)
 
 	while (sigtimedwait(sigs, NULL, &now) != SIGUSR1)
 		for (size_t i = 0; i < nr_words; i += WORDS_PER_PAGE)
-			((volatile uint64_t *)mem)[i] = pattern(i);
+			if (!given || !given[i / WORDS_PER_PAGE])
+				((volatile uint64_t *)mem)[i] = pattern(i);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int give_back(unsigned long every, unsigned long percent)
+{
+	size_t nr = nr_words / WORDS_PER_PAGE, size = nr * sizeof(uint64_t);
+	uint64_t *frames = malloc(size), *sorted = malloc(size);
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	uint64_t lowest_kept;
+
+	given = calloc(nr, sizeof(*given));
+	if (!frames || !sorted || !given || fd < 0 ||
+	    pread(fd, frames, size, (uintptr_t)mem / PAGE_BYTES * sizeof(*frames)) != (ssize_t)size)
+		return -1;
+	close(fd);
+	for (size_t i = 0; i < nr; i++)
+		sorted[i] = frames[i] &= PAGEMAP_FRAME;
+	qsort(sorted, nr, sizeof(*sorted), compare);
+	lowest_kept = percent ? sorted[(nr - 1) * percent / 100] : 0;
+	for (size_t i = 0; i < nr; i++) {
+		given[i] = frames[i] < lowest_kept || (frames[i] + 1) % every;
+		if (given[i] && madvise((char *)mem + i * PAGE_BYTES, PAGE_BYTES, MADV_DONTNEED))
+			return -1;
+	}
+	free(frames);
+	free(sorted);
+	return mlock2(mem, nr * PAGE_BYTES, MLOCK_ONFAULT);
 }
 
 int main(int argc, char **argv)
 {
-	size_t size = argc == 2 ? strtoul(argv[1], NULL, 0) << 20 : 0;
+	size_t size = argc >= 2 && argc <= 4 ? strtoul(argv[1], NULL, 0) << 20 : 0;
+	unsigned long every = argc >= 3 ? strtoul(argv[2], NULL, 0) : 0;
+	unsigned long percent = argc >= 4 ? strtoul(argv[3], NULL, 0) : 0;
 	FILE *adj = fopen("/proc/self/oom_score_adj", "w");
 	sigset_t sigs;
 	int sig;
 
-	if (!size) {
-		fputs("usage: hog MIB\n", stderr);
+	if (!size || percent > 100) {
+		fputs("usage: hog MIB [EVERY [PERCENT]]\n", stderr);
 		return 2;
 	}
 	if (!adj || fputs("1000", adj) < 0 || fclose(adj)) {
@@ -91,10 +142,19 @@ int main(int argc, char **argv)
 		perror("mmap");
 		return 1;
 	}
+	/* A huge page that gives back a part of itself is split later, if at all. */
+	if (every && madvise(mem, size, MADV_NOHUGEPAGE)) {
+		perror("MADV_NOHUGEPAGE");
+		return 1;
+	}
 	nr_words = size / sizeof(*mem);
 	/* The pages of two hogs have different patterns. */
 	salt = (uint64_t)getpid() << 32;
 	fill();
+	if (every && give_back(every, percent)) {
+		perror("cannot give pages back");
+		return 1;
+	}
 	say("filled");
 
 	while (!sigwait(&sigs, &sig)) {
