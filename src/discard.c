@@ -125,17 +125,9 @@ static int balloon_discard_setup(struct balloon *b)
 	return 0;
 }
 
-/* The last device may have been reset while it had a report. */
-static int balloon_discard_before_ready(struct balloon *b)
-{
-	b->discard.buffer.in_flight = false;
-	return 0;
-}
-
 const struct balloon_feature balloon_discard_feature = {
 	.bit = VIRTIO_BALLOON_F_REPORTING,
 	.setup = balloon_discard_setup,
-	.before_ready = balloon_discard_before_ready,
 	.pm_sleep = balloon_discard_pm_sleep,
 	.pm_wake = balloon_discard_pm_wake,
 };

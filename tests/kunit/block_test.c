@@ -303,7 +303,10 @@ static void block_unreported(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->reported, 0ULL);
 }
 
-/* R1: the reporting queue has one report at a time. A block waits until mm's is answered, then both go on. */
+/*
+ * R1: the reporting queue has one report at a time. A block waits until that of mm is answered.
+ * Then both go on.
+ */
 static void block_shares_queue(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
