@@ -371,7 +371,7 @@ def test_taken_and_freed_as_one(start):
     resize(guest, guest.memory)
     freed = traced(guest, 'mm_page_free')
     if frees_page_by_page(guest):
-        assert not freed
+        assert freed < HARDLY * 96
     else:
         # Perhaps mm has migrated a few pages. A buffer without these is in pieces.
         assert freed >= MOSTLY * 96
@@ -383,7 +383,7 @@ def test_take_first_pages(start):
     """With take_first=pages no block is taken, although all memory is in blocks."""
     guest = start(balloon=REPORTING)
     load(guest, 'pages')
-    trace(guest, 'mm_page_alloc', 'order >= 4')
+    trace(guest, 'mm_page_alloc', 'order >= 8')
     resize(guest, 320 * MIB)
     # That pages follow each other in a buffer could be chance.
     assert traced(guest, 'mm_page_alloc') == 0
