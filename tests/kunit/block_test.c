@@ -172,9 +172,9 @@ static bool block_run_failing(struct fake_balloon *fake, unsigned int n, u32 pfn
 	struct balloon *b = fake->vdev.priv;
 	bool failed;
 
-	/* No interrupt tells the driver of this target. */
-	fake->config.num_pages = cpu_to_le32(pfns);
+	/* The driver has nothing to do, and then no interrupt tells it of the new target. */
 	flush_delayed_work(&b->size.work);
+	fake->config.num_pages = cpu_to_le32(pfns);
 	current->fail_nth = n;
 	b->size.work.work.func(&b->size.work.work);
 	failed = !current->fail_nth;
