@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Blocks of 2 MiB: which memory the balloon is made of, and that nothing is lost by it."""
 
-import contextlib
 import random
 import re
 
@@ -10,7 +9,7 @@ import pytest
 from common.buffers import (BLOCK, EVENTS, PAGE, blocks, buffers, check_owned, check_reported,
                             share_in_blocks)
 from common.guest import EVERYTHING, MIB
-from common.hostram import HostError, check_transparent, huge, pool
+from common.hostram import check_transparent, huge, pool
 
 REPORTING = {'free-page-reporting': True}
 TAKE_FIRST = '/sys/module/virtio_balloon/parameters/take_first'
@@ -233,11 +232,7 @@ def hugetlb(lab):
     """Options of a guest whose memory is on hugetlbfs, and MiB that it has."""
     memory = 1280
     size = memory + lab.reserve
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(pool(size * MIB // BLOCK_BYTES))
-        except HostError as e:
-            pytest.skip(str(e))
+    with pool(size * MIB // BLOCK_BYTES):
         yield {'memory': memory, 'machine': 'q35,memory-backend=ram', 'qemu_args': [
             '-object', f'memory-backend-memfd,id=ram,size={size}M,hugetlb=on,hugetlbsize=2M']}
 
@@ -288,10 +283,7 @@ def test_hugetlbfs(hugetlb, boot):
 
 def test_huge_pages_of_the_host(start, lab):
     """The host's huge pages survive that memory goes into the balloon and is used again."""
-    try:
-        check_transparent()
-    except HostError as e:
-        pytest.skip(str(e))
+    check_transparent()
     guest = start(memory=768, balloon=REPORTING)
     load(guest, 'blocks')
     quiet = mm_reports_larger_only(guest)
