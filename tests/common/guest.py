@@ -716,7 +716,7 @@ class Process:
 class Hog(Process):
     """A process in the guest that holds memory with a pattern in it."""
 
-    def __init__(self, guest, mib, cgroup, keep):
+    def __init__(self, guest, mib, cgroup=None, keep=''):
         command = f'exec hog {mib} {keep}'
         if cgroup:
             command = f'echo 0 >/sys/fs/cgroup/{cgroup}/cgroup.procs && {command}'
