@@ -14,7 +14,7 @@ REPORTING = {'free-page-reporting': True}
 MEMORY, TOUCHED, BALLOON = 2560, 2150, 1536     # MiB
 # Without this share of what the guest has touched in huge pages, the host has none to lose.
 HOST_HAS = 0.8
-HUGETLB, HUGETLB_TOUCHED, HUGETLB_BALLOON = 1024, 850, 512      # MiB
+HUGETLB, HUGETLB_TOUCHED, HUGETLB_BALLOON = 1536, 1280, 512     # MiB
 SOON = 1                # seconds after the target is reached
 ATTEMPTS = 5
 # mm's worker reports what is free. The first time is two seconds after a block was freed.

@@ -73,8 +73,8 @@ def numa(lab, new_directory):
 
 
 def numa3(lab, new_directory):
-    """With three nodes, of which two together do not have enough memory."""
-    return {'numa3, told': take(lab, new_directory, nodes=(512, 512, 512))['told']}
+    """With three nodes, of which none has enough memory."""
+    return {'numa3, told': take(lab, new_directory, nodes=(576, 576, 576))['told']}
 
 
 def cache(lab, new_directory):
