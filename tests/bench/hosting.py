@@ -82,12 +82,15 @@ def come_back(guest):
 
 
 def hugetlb(lab, new_directory):
-    """A guest whose memory is in hugetlbfs, which can free whole pages of 2 MiB only."""
+    """A guest whose memory is in hugetlbfs, which can free whole pages of 2 MiB only.
+
+    Its clock counts instructions, so that mm does not report early because the host is slow."""
     with hostram.pool(HUGETLB * MIB // hostram.HUGE):
         guest = start_guest(
             lab, new_directory, memory=HUGETLB, balloon=REPORTING, **SMP,
-            qemu_args=('-object', f'memory-backend-memfd,id=huge,size={HUGETLB}M,hugetlb=on,'
-                       'hugetlbsize=2M', '-machine', 'memory-backend=huge'))
+            accel='tcg,thread=single', qemu_args=(
+                '-icount', 'shift=0,sleep=on', '-machine', 'memory-backend=huge', '-object',
+                f'memory-backend-memfd,id=huge,size={HUGETLB}M,hugetlb=on,hugetlbsize=2M'))
         try:
             guest.load()
             guest.trace(WORKER)
