@@ -135,7 +135,10 @@ static void dead_idle(struct kunit *test)
 	}
 }
 
-/* The driver finds out when the guest is out of memory, and does not count on the device. */
+/*
+ * When the guest is out of memory, the driver does not count on a dead device, and finds out.
+ * If mm migrates a page meanwhile, it may find out by that. dead_oom_slow has only the OOM.
+ */
 static void dead_oom(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
@@ -152,7 +155,10 @@ static void dead_oom(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
 }
 
-/* The device dies when it has pages that it did not acknowledge in time when the guest was OOM. */
+/*
+ * The device dies when it has pages that it did not acknowledge in time when the guest was OOM.
+ * Only the work item that the OOM has queued takes these back.
+ */
 static void dead_oom_slow(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
