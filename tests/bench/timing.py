@@ -7,6 +7,7 @@ import re
 import statistics
 import time
 
+from common import hostram
 from common.guest import MIB, STATS_QUEUE, start_guest
 
 GIB = 1024 * MIB
@@ -40,6 +41,7 @@ def take(lab, new_directory, fill=use, append='init_on_alloc=0', **options):
     full = guest.rss()
     size = guest.memory - GIB
     sent = guest.buffers_inflated()
+    host = hostram.main_thread_seconds(guest.proc.pid)
     began = time.time()
     guest.balloon(size)
     guest.wait_actual(size, 300)
@@ -47,10 +49,11 @@ def take(lab, new_directory, fill=use, append='init_on_alloc=0', **options):
     writes = [when for when, name, _ in guest.noted()
               if name == 'virtio_balloon_set_config' and began <= when <= ended]
     sent = guest.buffers_inflated() - sent
+    host = hostram.main_thread_seconds(guest.proc.pid) - host
     won = full - guest.rss()
     guest.check_log()
     guest.close()
-    return {'inflate': writes[-1] - began, 'writes': len(writes), 'won': won / MIB,
+    return {'inflate': writes[-1] - began, 'host': host, 'writes': len(writes), 'won': won / MIB,
             'age': max(b - a for a, b in zip([began, *writes], writes)),
             'told': sent / (GIB / MIB)}
 
