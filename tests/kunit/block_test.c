@@ -73,20 +73,6 @@ static bool block_names(struct fake_balloon *fake, struct page *first)
 }
 
 /*
- * Pops the report of a block that is on its way into the balloon. The reports that mm sends
- * meanwhile are answered. mm's pages have no reference, and a block has that of the driver.
- */
-static bool block_pop_report(struct fake_balloon *fake)
-{
-	while (fake_balloon_pop(fake, FAKE_REPORT)) {
-		if (page_count(virt_to_page(fake->popped.sg[0].data)))
-			return true;
-		fake_balloon_answer(fake);
-	}
-	return false;
-}
-
-/*
  * Pops a buffer with pages that join the balloon. mm may migrate a page of the balloon meanwhile:
  * a buffer with its number alone is answered.
  */
@@ -273,7 +259,7 @@ static void block_reported(struct kunit *test)
 	block_plug(test, REPORTS);
 	fake_balloon_target(fake, 2 * BLOCK);
 	for (i = 0; i < 2; i++) {
-		FAKE_ASSERT_SOON(test, fake, block_pop_report(fake));
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop_block(fake));
 		KUNIT_EXPECT_EQ(test, fake->popped.nents, 1U);
 		KUNIT_EXPECT_EQ(test, fake->popped.len, (u32)SZ_2M);
 		block = virt_to_page(fake->popped.sg[0].data);
@@ -321,7 +307,7 @@ static void block_shares_queue(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_REPORT].buffers, 1U);
 	KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
 	fake_balloon_answer(fake);
-	FAKE_ASSERT_SOON(test, fake, block_pop_report(fake));
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop_block(fake));
 	fake_balloon_answer(fake);
 	fake_balloon_serve(fake, FAKE_REPORT);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
@@ -338,7 +324,7 @@ static void block_retarget(struct kunit *test, u32 pfns)
 
 	fake_balloon_hold(fake, FAKE_REPORT);
 	fake_balloon_target(fake, SIZE);
-	FAKE_ASSERT_SOON(test, fake, block_pop_report(fake));
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop_block(fake));
 	fake_balloon_target(fake, pfns);
 	fake_balloon_answer(fake);
 	fake_balloon_serve(fake, FAKE_REPORT);
@@ -373,7 +359,7 @@ static void block_slow_report(struct kunit *test)
 	fake_balloon_hold(fake, FAKE_REPORT);
 	block_plug(test, REPORTS);
 	fake_balloon_target(fake, SIZE);
-	FAKE_ASSERT_SOON(test, fake, block_pop_report(fake));
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop_block(fake));
 	msleep(12000);
 	KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
 	KUNIT_EXPECT_TRUE(test, fake->status & VIRTIO_CONFIG_S_DRIVER_OK);
@@ -392,7 +378,7 @@ static void block_ends(struct kunit *test, const struct fake_call *call)
 	fake_balloon_hold(fake, FAKE_REPORT);
 	block_plug(test, REPORTS);
 	fake_balloon_target(fake, SIZE);
-	FAKE_ASSERT_SOON(test, fake, block_pop_report(fake));
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop_block(fake));
 	resets = fake->resets;
 	fake_balloon_call(fake, call);
 	KUNIT_EXPECT_GT(test, fake->resets, resets);
@@ -430,7 +416,7 @@ static void block_dies(struct kunit *test, enum fake_role role,
 	fake_balloon_hold(fake, role);
 	block_plug(test, REPORTS);
 	fake_balloon_target(fake, SIZE);
-	FAKE_ASSERT_SOON(test, fake, role == FAKE_REPORT ? block_pop_report(fake) :
+	FAKE_ASSERT_SOON(test, fake, role == FAKE_REPORT ? fake_balloon_pop_block(fake) :
 			 fake_balloon_pop(fake, role));
 	die(fake);
 	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total);
@@ -472,7 +458,7 @@ static bool block_avoided(struct kunit *test)
 	fake_balloon_hold(fake, FAKE_REPORT);
 	block_plug(test, REPORTS);
 	fake_balloon_target(fake, SIZE);
-	avoided = fake_balloon_wait(fake, (reported |= block_pop_report(fake)) ||
+	avoided = fake_balloon_wait(fake, (reported |= fake_balloon_pop_block(fake)) ||
 				    fake_balloon_reached(fake, SIZE)) && !reported;
 	if (reported)
 		fake_balloon_answer(fake);

@@ -146,19 +146,12 @@ static void end_sleep_reporting(struct kunit *test)
 static void end_sleep_block(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct page *block;
 
 	KUNIT_EXPECT_EQ(test, file_write(FILE_FIRST, "blocks"), 0);
 	fake_balloon_hold(fake, FAKE_REPORT);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	fake_balloon_target(fake, SIZE);
-	/* The reports of mm, whose pages have no reference, are answered. */
-	do {
-		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_REPORT));
-		block = virt_to_page(fake->popped.sg[0].data);
-		if (!page_count(block))
-			fake_balloon_answer(fake);
-	} while (!page_count(block));
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop_block(fake));
 	KUNIT_EXPECT_NE(test, fake_balloon_call(fake, &end_prepare_sleep), 0);
 	KUNIT_EXPECT_TRUE(test, fake->status & VIRTIO_CONFIG_S_DRIVER_OK);
 	KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);

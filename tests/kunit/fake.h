@@ -287,6 +287,7 @@ bool fake_balloon_reached(struct fake_balloon *fake, u32 pfns);
 void fake_balloon_hold(struct fake_balloon *fake, enum fake_role role);
 void fake_balloon_serve(struct fake_balloon *fake, enum fake_role role);
 bool fake_balloon_pop(struct fake_balloon *fake, enum fake_role role);
+bool fake_balloon_pop_block(struct fake_balloon *fake);
 unsigned int fake_balloon_popped_pages(struct fake_balloon *fake);
 struct page *fake_balloon_popped_page(struct fake_balloon *fake, unsigned int i);
 void fake_balloon_accept(struct fake_balloon *fake);

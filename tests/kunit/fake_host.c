@@ -2,6 +2,8 @@
 /*
  * What the host does with the buffers that it gets, and when it answers.
  */
+#include <linux/mm.h>
+
 #include "fake_internal.h"
 
 /* The following functions are called with fake->lock held. */
@@ -200,6 +202,25 @@ void fake_balloon_serve(struct fake_balloon *fake, enum fake_role role)
 bool fake_balloon_pop(struct fake_balloon *fake, enum fake_role role)
 {
 	return fake_pop(fake, role, &fake->popped);
+}
+
+/**
+ * fake_balloon_pop_block - take the report of a block that is on its way into the balloon
+ * @fake: the device; the test holds its reporting queue
+ *
+ * Answers the reports that mm has sent before. Their pages have no reference, and a block has that
+ * of the driver. Any context.
+ *
+ * Return: whether there is such a report, which is in fake->popped then.
+ */
+bool fake_balloon_pop_block(struct fake_balloon *fake)
+{
+	while (fake_balloon_pop(fake, FAKE_REPORT)) {
+		if (page_count(virt_to_page(fake->popped.sg[0].data)))
+			return true;
+		fake_balloon_answer(fake);
+	}
+	return false;
 }
 
 /**
