@@ -30,19 +30,28 @@ void balloon_host_acked(struct virtqueue *vq)
 	wake_up(&b->host.acked);
 }
 
-static bool balloon_host_dead(struct balloon *b, u8 *status)
+/**
+ * balloon_device_dead - find out whether a device still works
+ * @vdev: the device; it was started, by whatever driver, and its queues stay while this runs
+ * @status: where its status is stored
+ *
+ * May sleep, as the transport does. Serves "Driver Requirements: Device Status Field".
+ *
+ * Return: whether the device is dead.
+ */
+bool balloon_device_dead(struct virtio_device *vdev, u8 *status)
 {
-	unsigned int i;
+	struct virtqueue *vq;
 
-	*status = b->vdev->config->get_status(b->vdev);
+	*status = vdev->config->get_status(vdev);
 
 	/* It is 0 after a reset by somebody else, and all ones when the device is unplugged. */
 	if (!(*status & VIRTIO_CONFIG_S_DRIVER_OK) || *status == 0xff ||
 	    (*status & VIRTIO_CONFIG_S_NEEDS_RESET))
 		return true;
 
-	for (i = 0; i < BALLOON_QUEUES; i++)
-		if (b->host.vqs[i] && virtqueue_is_broken(b->host.vqs[i]))
+	virtio_device_for_each_vq(vdev, vq)
+		if (virtqueue_is_broken(vq))
 			return true;
 	return false;
 }
@@ -72,7 +81,7 @@ bool balloon_host_gone(struct balloon *b)
 	u8 status;
 
 	mutex_lock(&b->host.gone_lock);
-	if (!b->host.gone && balloon_host_dead(b, &status)) {
+	if (!b->host.gone && balloon_device_dead(b->vdev, &status)) {
 		balloon_log(b, KERN_ERR,
 			    "the device died (status 0x%02x): giving its memory back to the guest\n",
 			    status);

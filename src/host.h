@@ -150,6 +150,7 @@ static inline bool balloon_host_returned(struct balloon_host *host, enum balloon
 }
 
 void balloon_host_acked(struct virtqueue *vq);
+bool balloon_device_dead(struct virtio_device *vdev, u8 *status);
 bool balloon_host_gone(struct balloon *b);
 void balloon_host_abandon(struct balloon *b, const char *why);
 int balloon_host_give(struct balloon *b, enum balloon_queue queue,
