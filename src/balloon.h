@@ -9,6 +9,8 @@
  * are loops over this table.
  *
  *	main.c		the device's life; the table of features
+ *	takeover.c	where another driver is built into the kernel: takes the devices from it,
+ *			and hands them back
  *	negotiate.c	features and virtqueues that are negotiated with the device
  *
  *	size.c		moves the balloon towards the size that the host wants

@@ -15,6 +15,7 @@
 
 #include "balloon.h"
 #include "compat/virtio.h"
+#include "takeover.h"
 
 /*
  * Started in this order, stopped in reverse order. The pages come before the features
@@ -335,6 +336,8 @@ MODULE_DEVICE_TABLE(virtio, balloon_ids);
 static struct virtio_driver balloon_driver = {
 	.driver.name = KBUILD_MODNAME,
 	.driver.owner = THIS_MODULE,
+	/* All devices are taken over before the built-in driver is asked again. */
+	.driver.probe_type = PROBE_FORCE_SYNCHRONOUS,
 	.id_table = balloon_ids,
 	.feature_table = balloon_feature_bits,
 	.feature_table_size = BALLOON_FEATURE_BITS,
@@ -348,7 +351,26 @@ static struct virtio_driver balloon_driver = {
 #endif
 	BALLOON_COMPAT_RESET(balloon_freeze, balloon_restore)
 };
-module_virtio_driver(balloon_driver);
+
+static int __init balloon_init(void)
+{
+	int err = register_virtio_driver(&balloon_driver);
+
+	if (err)
+		return err;
+	err = balloon_take_over(&balloon_driver.driver);
+	if (err)
+		unregister_virtio_driver(&balloon_driver);
+	return err;
+}
+module_init(balloon_init);
+
+static void __exit balloon_exit(void)
+{
+	unregister_virtio_driver(&balloon_driver);
+	balloon_hand_back();
+}
+module_exit(balloon_exit);
 
 MODULE_DESCRIPTION("Virtio memory balloon driver with all 16 statistics");
 MODULE_AUTHOR("the virtio-balloon authors");

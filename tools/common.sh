@@ -21,6 +21,19 @@ conf()
 	sed -n "s/^$1=\"\(.*\)\"\$/\1/p" "$top/dkms.conf"
 }
 
+# The name of the module for a kernel: one that has its own driver built in has another.
+module_for()
+{
+	# shellcheck disable=SC2016 # of the other shell
+	kernelver=$1 bash -c '. "$1" 2>/dev/null; echo "${BUILT_MODULE_NAME[0]}"' bash "$top/dkms.conf"
+}
+
+# Remove what a build has left among the sources.
+remove_built()
+{
+	find "$1" \( -name '*.o' -o -name '.*.cmd' -o -name facts.h \) -exec rm -f {} +
+}
+
 registered()
 {
 	[ -n "$(dkms status -m "$package" -v "$version")" ]

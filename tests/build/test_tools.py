@@ -148,3 +148,70 @@ def test_activate_nothing_left(fakes):
 def test_activate_no_stock(fakes):
     code, output, calls = activate(fakes, '/lib/modules/elsewhere')
     assert calls == [] and code != 0 and 'no balloon driver now' in output
+
+
+BUILT_IN = '''
+    mount -t tmpfs tmpfs /sys/module
+    mkdir -p /sys/module/virtio_balloon_pressure/parameters
+    touch /sys/module/virtio_balloon_pressure/initstate
+    echo 1 >/sys/module/virtio_balloon_pressure/version
+    echo N >/sys/module/virtio_balloon_pressure/parameters/take_over
+    mount -t tmpfs tmpfs /lib/modules
+    mkdir /lib/modules/6.1.0-9-test
+    echo kernel/drivers/virtio/virtio_balloon.ko >/lib/modules/6.1.0-9-test/modules.builtin
+    mount -t tmpfs tmpfs /sys/bus
+    mkdir -p /sys/bus/virtio/devices/virtio0 /sys/bus/virtio/drivers/virtio_balloon
+    mkdir -p "/sys/bus/virtio/drivers/$2"
+    echo 0x0005 >/sys/bus/virtio/devices/virtio0/device
+    echo 0100000000000000000000000000000010000000 >/sys/bus/virtio/devices/virtio0/features
+    ln -s "../../drivers/$2" /sys/bus/virtio/devices/virtio0/driver
+    sh "$1"
+    '''
+
+
+def built_in(fakes, tool, driver='virtio_balloon'):
+    """Run a tool on a kernel that has the driver built in. Return what it says and does."""
+    fakes['uname'] = 'echo 6.1.0-9-test'
+    fakes['dkms'] = ''
+    code, output = in_namespace(BUILT_IN, TOOLS / tool, driver, PATH=fakes.path)
+    return code, output, [call for call in fakes.calls() if call.split()[0] != 'uname']
+
+
+def test_activate_built_in(fakes):
+    """The new module is loaded in place of the old one, which modprobe may not know any more."""
+    fakes['modinfo'] = ''
+    fakes['modprobe'] = ''
+    fakes['rmmod'] = 'rm -r /sys/module/virtio_balloon_pressure'
+    code, output, calls = built_in(fakes, 'activate')
+    assert code == 0, output
+    assert calls[:3] == ['rmmod virtio_balloon_pressure', 'modinfo -n virtio_balloon_pressure',
+                         'modprobe virtio_balloon_pressure']
+
+
+def test_activate_built_in_refused(fakes):
+    fakes['modinfo'] = ''
+    fakes['modprobe'] = 'exit 1'
+    fakes['rmmod'] = 'rm -r /sys/module/virtio_balloon_pressure'
+    code, output, _ = built_in(fakes, 'activate')
+    assert code != 0 and 'the built-in driver has the devices' in output, output
+
+
+def test_activate_built_in_removed(fakes):
+    """After make uninstall there is no module, and the built-in driver has the devices."""
+    fakes['modinfo'] = 'exit 1'
+    fakes['modprobe'] = 'exit 1'
+    fakes['rmmod'] = 'rm -r /sys/module/virtio_balloon_pressure'
+    code, output, calls = built_in(fakes, 'activate')
+    assert code == 0 and 'modprobe virtio_balloon_pressure' not in calls, output
+    assert 'loaded:     the stock driver, built into the kernel' in output
+
+
+@pytest.mark.parametrize('driver, said', [
+    ('virtio_balloon', 'the built-in driver has it: take_over=0'),
+    ('virtio_balloon_pressure', 'ours has it, as long as it is loaded'),
+    ('other', 'other has it')])
+def test_status_built_in(fakes, driver, said):
+    fakes['modinfo'] = ''
+    code, output, _ = built_in(fakes, 'status', driver)
+    assert code == 0 and said in output, output
+    assert 'which is built into the kernel' in output

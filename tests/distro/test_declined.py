@@ -8,7 +8,7 @@ import pytest
 
 from common.project import FIRST_KERNEL, KERNELS, LAST_KERNEL
 from system import CLONE
-from test_install import NAME
+from test_install import NAME, TAKEOVER, complaints
 
 # The kernels next to those that are supported.
 TOO_OLD = f'{FIRST_KERNEL[0]}.{FIRST_KERNEL[1] - 1}.0-1-amd64'
@@ -38,23 +38,30 @@ def test_without_headers(system):
     check_nothing(system, system.release)
 
 
-def other_kernel(system, kernel, built_in=False):
+def other_kernel(system, kernel):
     """Make the system look as if another kernel with its headers were installed."""
     system.sh(f'mkdir -p /lib/modules/{kernel} && cd /lib/modules/{kernel} && '
               f'cp -rL ../{system.release}/build build && touch modules.order modules.builtin')
-    if built_in:
-        system.sh(f'sed -i "s/^CONFIG_VIRTIO_BALLOON=m/CONFIG_VIRTIO_BALLOON=y/" '
-                  f'/lib/modules/{kernel}/build/.config')
 
 
-@pytest.mark.parametrize('kernel, built_in, reason', [
-    ('4.19.0-1-amd64', False, f'supports {KERNELS}'),
-    (TOO_OLD, False, f'supports {KERNELS}'),
-    (TOO_NEW, False, f'supports {KERNELS}'),
-    ('6.6.6-cloud', True, 'Use a kernel with CONFIG_VIRTIO_BALLOON=m'),
-], ids=['4.19', 'too_old', 'too_new', 'built_in'])
-def test_kernel(system, kernel, built_in, reason):
-    other_kernel(system, kernel, built_in)
+def build_in(system, kernel):
+    """Make it look as if that kernel had the driver built in."""
+    system.sh(f'''
+        cd /lib/modules/{kernel}
+        echo kernel/drivers/virtio/virtio_balloon.ko >>modules.builtin
+        cd build
+        sed -i "s/^CONFIG_VIRTIO_BALLOON=m/CONFIG_VIRTIO_BALLOON=y/" .config include/config/auto.conf
+        sed -i "s/CONFIG_VIRTIO_BALLOON_MODULE /CONFIG_VIRTIO_BALLOON /" \\
+            include/generated/autoconf.h include/generated/rustc_cfg 2>/dev/null || :''')
+
+
+@pytest.mark.parametrize('kernel, reason', [
+    ('4.19.0-1-amd64', f'supports {KERNELS}'),
+    (TOO_OLD, f'supports {KERNELS}'),
+    (TOO_NEW, f'supports {KERNELS}'),
+], ids=['4.19', 'too_old', 'too_new'])
+def test_kernel(system, kernel, reason):
+    other_kernel(system, kernel)
     code, output = system.try_sh(f'make -C {CLONE} install KVER={kernel}')
     assert code != 0 and reason in output and kernel in output
     check_nothing(system, kernel)
@@ -70,6 +77,29 @@ def test_kernel(system, kernel, built_in, reason):
     assert system.release in status and kernel not in status
     assert system.sh(f'find /lib/modules/{kernel} -path "*updates*"') == ''
     system.sh(f'make -C {CLONE} uninstall && rm -r /lib/modules/{kernel}')
+
+
+def test_built_in(system):
+    """There the module has a name of its own. On the other kernel it keeps its name."""
+    kernel = '6.6.6-cloud'
+    other_kernel(system, kernel)
+    build_in(system, kernel)
+    system.sh(f'make -C {CLONE} install KVER={system.release}')
+    system.sh(f'run-parts --regex="^dkms$" --arg={kernel} /etc/kernel/header_postinst.d')
+
+    def installed(release):
+        return system.sh(f'cd /lib/modules/{release}/updates/dkms; '
+                         'ls | sed "s/[.]ko.*//"').split()
+
+    assert installed(kernel) == [TAKEOVER]
+    assert installed(system.release) == [NAME]
+    # A name that is not the module's would be left there.
+    output = system.sh(f'make -C {CLONE} uninstall')
+    assert not complaints(output), output
+    for release in kernel, system.release:
+        assert system.sh(f'find /lib/modules/{release} -path "*updates*" -name "*balloon*"') == ''
+    check_nothing(system, kernel)
+    system.sh(f'rm -r /lib/modules/{kernel}')
 
 
 def test_key_not_enrolled(state, system):

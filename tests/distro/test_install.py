@@ -13,6 +13,8 @@ from common.stat_names import NAMES
 from system import CLONE
 
 NAME = 'virtio_balloon'
+# Its name where the kernel has the driver built in.
+TAKEOVER = 'virtio_balloon_pressure'
 SIZE = 800 * MIB        # of a guest that has more
 STATISTICS = set(NAMES)
 # Words that dkms and apt use when something is not as it should be.
@@ -48,6 +50,12 @@ def test_build(system):
                        f'make KDIR=/lib/modules/{system.release}/build W=1 2>&1')
     assert 'warning' not in output.lower(), output
     assert system.sh(f'modinfo -F version /root/build/{NAME}.ko').strip() == VERSION
+    # The same for a kernel that has the driver built in.
+    output = system.sh(f'cd /root/build && make KDIR=/lib/modules/{system.release}/build W=1 '
+                       'CONFIG_VIRTIO_BALLOON=y KCFLAGS=-DCONFIG_VIRTIO_BALLOON=1 2>&1')
+    assert 'warning' not in output.lower(), output
+    parameters = system.sh(f'modinfo -F parm /root/build/{TAKEOVER}.ko')
+    assert 'take_over' in parameters
     system.sh('rm -r /root/build')
 
 
