@@ -15,7 +15,7 @@ ARGS ?=
 # Of check-kernels and check-debug, all by default.
 PARTS ?=
 
-.PHONY: modules help demo shell check check-build check-kunit check-tools check-guest check-install check-cross check-kernels \
+.PHONY: modules help demo shell check check-build check-kunit check-tools check-guest check-install check-takeover check-cross check-kernels \
 	check-faults check-debug soak bench tools install-tools trees deb lint install uninstall activate status clean
 
 # Kbuild takes such a path for several, or hands it to a shell or to make again.
@@ -51,6 +51,8 @@ help:
 	@echo 'make check-tools  the tests of balloonstat, but for those in guests; as root'
 	@echo 'make check-install  on each kernel of the matrix: built, installed with DKMS, booted,'
 	@echo '                  statistics; as root'
+	@echo 'make check-takeover  where the kernel has its own driver built in; PARTS= for some, such as'
+	@echo '                  PARTS=6.1'
 	@echo 'make check-cross  that the module builds and links for Debian'"'"'s kernels of other'
 	@echo '                  architectures, by cross compilers; as root'
 	@echo 'make check-kernels  all of the matrix, in a matter of hours; as root; PARTS= for some,'
@@ -119,6 +121,10 @@ trees:
 check-install: trees
 	$(DEPS) build lab
 	$(PYTEST) -n 2 --dist loadgroup tests/distro -m core $(ARGS)
+
+check-takeover:
+	$(DEPS) build lab kernel distro
+	$(PYTHON) tests/check-takeover $(PARTS)
 
 check-cross:
 	$(DEPS) lab distro

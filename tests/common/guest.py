@@ -28,6 +28,11 @@ EVERYTHING = {'deflate-on-oom': True, 'free-page-hint': True,
 INFLATE_QUEUE, DEFLATE_QUEUE, STATS_QUEUE, HINT_QUEUE = '0', '1', '2', '3'
 EVENTS_OF_QUEUES = ('virtio_queue_notify',)
 EVENT = re.compile(r'^\d+@(\d+\.\d+):(\w+) (.*)$', re.M)
+# The driver that the kernel has of its own. A module of ours has another name where this one is
+# built in.
+BUILTIN = 'virtio_balloon'
+# In a guest's shell: the balloon device, whichever of the two drivers has it.
+DEVICE = '$(echo /sys/bus/virtio/drivers/virtio_balloon*/virtio*)'
 # Seconds. These are far more than anything should take, also on a busy machine.
 BOOT_TIMEOUT = 60
 TIMEOUT = 60
@@ -78,6 +83,8 @@ class Lab:
     release: str                # of the kernel, as uname -r says
     driver: str                 # 'ours' or 'stock'
     append: str                 # kernel parameters
+    module: str = BUILTIN       # the driver's name
+    builtin: bool = False       # whether the kernel has the stock driver built in
     reserve: int = 0            # MiB that this kernel takes and other kernels do not
     patience: int = 1           # factor for all timeouts
     boot_timeout: float = BOOT_TIMEOUT
@@ -403,19 +410,22 @@ class Guest:
 
     def load(self, **params):
         """Load the driver under test, and check that it is that one."""
-        self.sh('modprobe virtio_balloon ' +
-                ' '.join(f'{k}={v}' for k, v in params.items()))
-        code, _ = self.try_sh('test -d /sys/module/virtio_balloon')
+        module = self.lab.module
+        self.sh(f'modprobe {module} ' + ' '.join(f'{k}={v}' for k, v in params.items()))
+        code, _ = self.try_sh(f'test -d /sys/module/{module}')
         if code:
-            self.fail('virtio_balloon is not loaded')
+            self.fail(f'{module} is not loaded')
         # The stock module has no version.
-        ours = not self.try_sh('test -e /sys/module/virtio_balloon/version')[0]
+        ours = not self.try_sh(f'test -e /sys/module/{module}/version')[0]
         if ours != (self.lab.driver == 'ours'):
             self.fail(f'{"our" if ours else "the stock"} driver is loaded, '
                       f'not {self.lab.driver}')
 
     def unload(self):
-        self.sh('rmmod virtio_balloon')
+        """Unload the driver. One that is built in has the device then, and would inflate."""
+        if self.lab.builtin:
+            self.balloon(self.memory)
+        self.sh(f'rmmod {self.lab.module}')
 
     def features(self):
         """Names of the feature bits the driver has negotiated."""

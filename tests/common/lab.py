@@ -5,7 +5,7 @@ import lzma
 import pathlib
 import struct
 
-from common.guest import Lab
+from common.guest import BUILTIN, Lab
 from common.project import TOP, answer
 
 SCRIPTS = TOP / 'tests/lab'
@@ -94,5 +94,7 @@ def make_lab(driver, module, directory, kernel=None, lines=None):
         append += ' clocksource=tsc tsc=reliable'
     return Lab(qemu=qemu(), vmlinux=vmlinux, bzimage=bzimage,
                initramfs=initramfs, driver=driver, append=append,
+               module=pathlib.Path(module).stem if driver == 'ours' else BUILTIN,
+               builtin=has_option(kernel, 'VIRTIO_BALLOON'),
                reserve=SANITISERS if kasan else 0, patience=PATIENCE if slow else 1,
                release=release(kernel), lines=lines)

@@ -6,7 +6,7 @@ commands below are for its shell."""
 
 # Without this option QEMU gives a root port no slot that can be switched off.
 PULLABLE = ('-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off')
-DEVICE = '$(readlink -f /sys/bus/virtio/drivers/virtio_balloon/virtio*/..)'
+DEVICE = '$(readlink -f /sys/bus/virtio/drivers/virtio_balloon*/virtio*/..)'
 RESET = f'{DEVICE}/reset'       # file
 REMOVE = f'{DEVICE}/remove'     # file
 # The slot's Slot Control register, counted in words of 2 bytes, and the value that switches

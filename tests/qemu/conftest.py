@@ -71,7 +71,7 @@ def boot(lab, request, tmp_path_factory):
     """
     guests = request.node.guests = []
 
-    def start(**options):
+    def start(lab=lab, **options):
         # The path has to be short, since that of a UNIX socket has at most 107 characters.
         guest = start_guest(lab, lambda: tmp_path_factory.mktemp('guest'), **options)
         guests.append(guest)
@@ -100,7 +100,7 @@ def tidy(guest):
         guest.balloon(guest.memory)
     except QMPError:
         pass        # there is no balloon, or it has no driver
-    if guest.try_sh('test -d /sys/module/virtio_balloon')[0] == 0:
+    if guest.try_sh(f'test -d /sys/module/{guest.lab.module}')[0] == 0:
         guest.unload()
     total = guest.meminfo()['MemTotal']
     if total != guest.total:
@@ -171,6 +171,12 @@ def shows(record_property):
 def survives(record_property):
     """Record whether the driver went on when something went wrong, for tests/distro/print-table."""
     return teller(record_property, 'survives')
+
+
+@pytest.fixture
+def outcome(record_property):
+    """Record what happens when the module is loaded where the driver is built in."""
+    return teller(record_property, 'outcome')
 
 
 @pytest.hookimpl(hookwrapper=True)

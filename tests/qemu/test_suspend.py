@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from common.guest import EVERYTHING, GuestError, MIB, TIMEOUT
+from common.guest import DEVICE, EVERYTHING, GuestError, MIB, TIMEOUT
 
 CORRUPTION = 'pagealloc: memory corruption'
 AWAKE = 'a request keeps a guest awake that is just suspending, if enabled'
 UNCHANGED = 'suspend with page poison: free pages unchanged'
-WAKEUP = '$(echo /sys/bus/virtio/drivers/virtio_balloon/virtio*/power)/wakeup'
+WAKEUP = f'{DEVICE}/power/wakeup'
 
 # Only a PCI Express device below a root port can say that it keeps its state. QEMU runs the
 # guest in one thread, since with two it fails an assertion (iotlb_to_section) when the devices
@@ -69,6 +69,7 @@ def check_corrupted(guest):
     guest.console.write_text('')
 
 
+@pytest.mark.option('PAGE_POISONING')
 def test_suspend_with_everything(sleeper, lab, survives):
     options = dict(EVERYTHING)
     corrupts = lab.driver == 'stock' and lab.kernel() >= (6,)
