@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Scripted QMP servers on UNIX sockets, some of which misbehave."""
+"""Scripted QMP servers on UNIX sockets, some of which misbehave.
+
+As QEMU does, each serves one client at a time: the next one is greeted when that has gone."""
 
 import asyncio
 import json
@@ -52,6 +54,8 @@ class FakeGuest:
         self.counts['stat-minor-faults'] = 100000.0
         self.intervals = []             # what was set, in order
         self.commands = []
+        self.clients = 0                # that were greeted
+        self.monitor = asyncio.Lock()   # held by the client that is served
         self.began = time.time()
         self.told = 0
         self.last_update = 0 if silent else int(self.began)
@@ -132,10 +136,12 @@ class FakeGuest:
 
     async def serve(self, reader, writer):
         try:
-            await self.greet(writer)
-            while line := await reader.readline():
-                await self.reply(json.loads(line), writer)
-                await writer.drain()
+            async with self.monitor:
+                self.clients += 1
+                await self.greet(writer)
+                while line := await reader.readline():
+                    await self.reply(json.loads(line), writer)
+                    await writer.drain()
         except (ConnectionError, EOFError):
             pass
         finally:

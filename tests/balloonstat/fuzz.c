@@ -337,6 +337,8 @@ int main(int argc, char **argv)
 	state = strtoull(argv[2], NULL, 0);
 	read_corpus(argv[3]);
 	limits_default(&o.wants.limits);
+	/* A conversation is to go on after the first sample. */
+	o.wants.hold = true;
 	endless(&o);
 	end = time(NULL) + (time_t)seconds;
 	while (time(NULL) < end) {

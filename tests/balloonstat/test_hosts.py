@@ -4,11 +4,13 @@
 import json
 import re
 import socket
+import subprocess
 
 import pytest
 
+from common.project import BALLOONSTAT
 from common.stat_names import FIRST_TEN
-from conftest import wait_for
+from conftest import TIMEOUT, wait_for
 from fakeqmp import COUNTERS, GAUGES, GREETING, MIB, PRESSURE, UNSET, Answers, FakeGuest, Hangs, Says
 
 GREET = json.dumps(GREETING).encode() + b'\r\n'
@@ -146,24 +148,76 @@ def test_queue_is_full(servers, run):
 
 
 def test_busy_until_the_other_leaves(servers, start):
-    """QEMU greets the next client when the one before has gone."""
+    """It does not wait in the queue of a busy monitor. Once the other client has gone, it asks."""
     guest = FakeGuest('vm')
+    path = servers.add(guest)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.connect(str(path))
+        assert b'QMP' in other.recv(4096)
+        process = start('-q', path, '-j', '-t', '0.5', '0.5')
+        assert json.loads(process.stdout.readline())['state'] == 'busy'
+    wait_for(lambda: json.loads(process.stdout.readline())['state'] != 'busy', 'answer')
+
+
+def test_leaves_the_queue(servers, run):
+    """A monitor that is busy is left, so that it is free for the next client of its owner."""
     path = servers.directory / 'vm.sock'
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen(5)
-        process = start('-q', path, '-j', '-t', '0.5', '0.5')
-        assert json.loads(process.stdout.readline())['state'] == 'busy'
-        connection, _ = listener.accept()
-        with connection, connection.makefile('rwb', buffering=0) as stream:
-            stream.write(GREET)
-            while line := stream.readline():
-                m = json.loads(line)
-                stream.write(json.dumps({'return': guest.answer(
-                    m['execute'], m.get('arguments', {})), 'id': m['id']}).encode() + b'\n')
-                if m['execute'] == 'query-status':
-                    break
-            wait_for(lambda: json.loads(process.stdout.readline())['state'] != 'busy', 'answer')
+        process = subprocess.Popen([BALLOONSTAT, '-q', path, '-j', '-t', '0.3', '600'],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        try:
+            assert json.loads(process.stdout.readline())['state'] == 'busy'
+            listener.settimeout(TIMEOUT)
+            connection, _ = listener.accept()
+            connection.settimeout(TIMEOUT)
+            with connection:
+                # The end of the file: it waits no longer, though it goes on running.
+                assert connection.recv(1) == b''
+            assert process.poll() is None
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def test_monitor_is_free_between_samples(servers, start):
+    """Each sample has a connection of its own. Another client is served meanwhile."""
+    guest = FakeGuest('vm', rates={'minor-faults': 10})
+    path = servers.add(guest)
+    process = start('-q', path, '-j', '0.2')
+    for _ in range(3):
+        assert json.loads(process.stdout.readline())['error'] is None
+        with socket.socket(socket.AF_UNIX) as other:
+            other.settimeout(TIMEOUT)
+            other.connect(str(path))
+            assert b'QMP' in other.recv(4096)
+    assert guest.clients >= 4
+    # What does not change is asked once.
+    assert guest.commands.count('query-name') == 1
+
+
+def test_hold(servers, start):
+    guest = FakeGuest('vm')
+    process = start('-q', servers.add(guest), '-j', '--hold', '0.2')
+    for _ in range(5):
+        assert json.loads(process.stdout.readline())['error'] is None
+    assert guest.clients == 1
+
+
+@pytest.mark.parametrize('where', ['var/lib/libvirt/qemu/domain-1-vm', 'c/libvirt/qemu/lib/domain-2-x'])
+def test_sockets_of_libvirt(servers, run, where):
+    """libvirt loses a domain whose monitor somebody else takes."""
+    directory = servers.directory / where
+    directory.mkdir(parents=True)
+    guest = FakeGuest('vm')
+    path = servers.add(guest, name=f'{where}/monitor')
+    (servers.directory / 'link').symlink_to(path)
+    for name in path, servers.directory / 'link':
+        ran = run('-q', name, '-j')
+        assert ran.status == 1 and guest.clients == 0
+        assert ran.objects[0]['state'] == 'libvirt-owns'
+        assert 'use --connect, or --domain with its name' in ran.err
 
 
 def test_events_between_answers(servers, run):
@@ -227,7 +281,7 @@ def test_guest_vanishes_and_comes_back(servers, start):
     for name in 'vm', 'other':
         servers.add(FakeGuest(name, rates={'minor-faults': 10}))
     process = start('-q', servers.directory / 'vm.sock', '-q', servers.directory / 'other.sock',
-                    '-j', '0.3')
+                    '-j', '--hold', '0.3')
 
     def states():
         return [json.loads(process.stdout.readline())['state'] for _ in range(2)]
@@ -250,28 +304,44 @@ def test_guests_come_and_go(servers, start):
              ['two'] * 4, 'one guest less')
 
 
-def test_reboot(servers, run):
+def test_reboot(servers, start):
     """When counters start again from 0, no rates are computed."""
+    rebooted = []
+
     def change(stats, told):
-        return {name: 50 * told for name in COUNTERS} if told >= 2 else {}
+        return {name: 50 * (told - rebooted[0]) for name in COUNTERS} if rebooted else {}
     guest = FakeGuest('vm', rates={'minor-faults': 100}, change=change)
-    events = [o['event'] for o in run('-q', servers.add(guest), '-j', '0.5', '9').objects]
-    assert events.count('reset') == 1
-    assert 'ok' in events[:events.index('reset')] and 'ok' in events[events.index('reset'):]
+    process = start('-q', servers.add(guest), '-j', '0.5')
+
+    def event():
+        return json.loads(process.stdout.readline())['event']
+    wait_for(lambda: event() == 'ok', 'rates')
+    rebooted.append(guest.told)
+    seen = []
+    wait_for(lambda: seen.append(event()) or ('reset' in seen and seen[-1] == 'ok'), 'rates again')
+    assert seen.count('reset') == 1
 
 
-def test_reset_event(servers, run):
+def test_reset_event(servers, start):
     """QEMU says that the machine was reset. The numbers alone would not tell."""
     class Reset(FakeGuest):
+        reset = False
+
         async def reply(self, message, writer):
-            if self.told == 2 and not self.said:
-                self.said = True
+            if self.reset:
+                self.reset = False
                 writer.write(b'{"event": "RESET", "data": {"guest": false}}\r\n')
             await super().reply(message, writer)
     guest = Reset('vm', rates={'minor-faults': 10 ** 6})
-    guest.said = False
-    events = [o['event'] for o in run('-q', servers.add(guest), '-j', '0.5', '9').objects]
-    assert events.count('reset') == 1
+    process = start('-q', servers.add(guest), '-j', '0.5')
+
+    def event():
+        return json.loads(process.stdout.readline())['event']
+    wait_for(lambda: event() == 'ok', 'rates')
+    guest.reset = True
+    seen = []
+    wait_for(lambda: seen.append(event()) or ('reset' in seen and seen[-1] == 'ok'), 'rates again')
+    assert seen.count('reset') == 1
 
 
 def test_stale(servers, run):

@@ -37,5 +37,5 @@ _balloonstat()
 		return ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W '--qmp --connect --domain --live --json --prometheus
-		--check --doctor --poll --timeout --explain --set --help --version' -- "$cur")
+		--check --doctor --poll --timeout --explain --hold --set --help --version' -- "$cur")
 } && complete -F _balloonstat balloonstat

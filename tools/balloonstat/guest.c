@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <fnmatch.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ const char *trouble_name(enum trouble trouble)
 	static const char *const names[TROUBLE_NR] = {
 		[TROUBLE_NONE] = "none",
 		[TROUBLE_CONNECT] = "unreachable",
+		[TROUBLE_OWNED] = "libvirt-owns",
 		[TROUBLE_BUSY] = "busy",
 		[TROUBLE_NOT_QMP] = "not-qmp",
 		[TROUBLE_PROTOCOL] = "bad-answer",
@@ -47,13 +49,28 @@ static void clear_trouble(struct guest *g)
 	g->error[0] = '\0';
 }
 
+/* The connection is of no more use. The next may be to another QEMU. */
 static void hang_up(struct guest *g)
 {
 	stream_close(&g->stream);
 	g->phase = PHASE_DOWN;
 	g->batch_nr = 0;
 	g->driver = -1;
+	g->found = false;
 	g->lost = true;
+}
+
+/*
+ * Nothing more is to be asked in this round. Others can have the monitor until the
+ * next. A connection to libvirt is kept, since it keeps nobody out.
+ */
+static void rest(struct guest *g, const struct guest_wants *wants)
+{
+	g->phase = PHASE_READY;
+	if (wants->hold || g->source == SOURCE_LIBVIRT)
+		return;
+	stream_close(&g->stream);
+	g->phase = PHASE_DOWN;
 }
 
 /* --- asking ---------------------------------------------------------------- */
@@ -324,8 +341,10 @@ static void take_error(struct guest *g, enum ask ask, const json_t *message)
 	if (!reply_text(json_object_get(message, "error"), "desc", desc, sizeof(desc)))
 		snprintf(desc, sizeof(desc), "no reason given");
 	set_trouble(g, TROUBLE_REFUSED, "QEMU refuses: %s", desc);
-	if (ask == ASK_STATS)
+	if (ask == ASK_STATS) {
 		g->path[0] = '\0';		/* unplugged; look again */
+		g->found = false;
+	}
 	if (ask == ASK_SET_INTERVAL && g->phase == PHASE_ENABLE)
 		g->polling_changed = false;
 }
@@ -342,7 +361,7 @@ static void enabled(struct guest *g, const struct guest_wants *wants, double now
 		return;
 	}
 	if (g->restoring) {
-		g->phase = PHASE_READY;
+		rest(g, wants);
 		return;
 	}
 	if (!ours)
@@ -373,7 +392,7 @@ static void next_phase(struct guest *g, const struct guest_wants *wants, enum as
 		if (g->trouble != TROUBLE_REFUSED)
 			g->polling_changed = false;
 		g->restoring = false;
-		g->phase = PHASE_READY;
+		rest(g, wants);
 		return;
 	}
 	if (g->phase == PHASE_SAMPLE && g->taken)
@@ -385,17 +404,21 @@ static void next_phase(struct guest *g, const struct guest_wants *wants, enum as
 
 	switch (g->phase) {
 	case PHASE_NEGOTIATE:
-		look(g, now);
+		if (g->found)
+			take_sample(g, wants, now);
+		else
+			look(g, now);
 		break;
 	case PHASE_LOOK:
 		if (!g->path[0]) {
-			g->phase = PHASE_READY;
+			rest(g, wants);
 			if (g->trouble != TROUBLE_REFUSED)
 				set_trouble(g, TROUBLE_NO_BALLOON,
 					    "no balloon device; start QEMU with -device virtio-balloon-pci");
 			break;
 		}
 		clear_trouble(g);
+		g->found = true;
 		if (wants->poll)
 			ASK(g, PHASE_ENABLE, now, ASK_INTERVAL);
 		else
@@ -408,7 +431,7 @@ static void next_phase(struct guest *g, const struct guest_wants *wants, enum as
 			take_sample(g, wants, now);
 		break;
 	default:
-		g->phase = PHASE_READY;
+		rest(g, wants);
 	}
 }
 
@@ -542,17 +565,43 @@ static const char busy[] =
 	"another client (libvirt?) holds this monitor, and QEMU serves one at a time; "
 	"give QEMU one more -qmp unix:PATH,server=on,wait=off";
 
+/*
+ * A monitor that is not to be had is left alone for so many timeouts, so that it is
+ * rarely waited for when its owner comes back.
+ */
+#define BUSY_PAUSE	2
+
+/*
+ * libvirt loses its domain if it finds its monitor taken when it starts again. Its
+ * sockets have this name, wherever the directory is.
+ */
+static bool belongs_to_libvirt(const char *path)
+{
+	char *real = realpath(path, NULL);
+	bool owned = !fnmatch("*/libvirt/qemu/*/monitor.sock", real ? real : path, 0);
+
+	free(real);
+	return owned;
+}
+
 static void connect_to(struct guest *g, double now)
 {
-	int fd = g->source == SOURCE_QMP ? stream_unix(g->address) :
-		 libvirt_open(g->uri, g->address);
+	int fd;
 
+	if (g->source == SOURCE_QMP && belongs_to_libvirt(g->address)) {
+		set_trouble(g, TROUBLE_OWNED,
+			    "this monitor belongs to libvirt, which loses the domain if somebody else takes it; use --connect, or --domain with its name");
+		return;
+	}
+	fd = g->source == SOURCE_QMP ? stream_unix(g->address) :
+	     libvirt_open(g->uri, g->address);
 	if (fd >= 0) {
 		stream_open(&g->stream, fd);
 		g->phase = PHASE_GREETING;
 		g->asked = now;
 		return;
 	}
+	g->found = false;
 	switch (-fd) {
 	case EAGAIN:
 		set_trouble(g, TROUBLE_BUSY, "%s", busy);
@@ -580,13 +629,13 @@ void guest_begin(struct guest *g, const struct guest_wants *wants, double now)
 	g->fresh = false;
 	if (g->phase == PHASE_DOWN) {
 		/* First say so. */
-		if (!g->lost)
+		if (!g->lost && now >= g->retry)
 			connect_to(g, now);
 		return;
 	}
 	if (g->phase != PHASE_READY)
 		return;
-	if (!g->path[0]) {
+	if (!g->found) {
 		clear_trouble(g);
 		look(g, now);
 		return;
@@ -640,27 +689,42 @@ void guest_late(struct guest *g, double timeout, double now)
 		g->rates.event = RATE_SAME;
 		return;
 	}
-	if (g->phase == PHASE_GREETING && g->source == SOURCE_QMP)
+	if (g->phase == PHASE_GREETING && g->source == SOURCE_QMP) {
+		if (now - g->asked >= timeout) {
+			hang_up(g);
+			g->retry = now + BUSY_PAUSE * timeout;
+		}
 		set_trouble(g, TROUBLE_BUSY, "no greeting: %s", busy);
-	else
-		set_trouble(g, TROUBLE_LATE, "no answer from %s for %.0f s%s",
-			    g->source == SOURCE_QMP ? "QEMU" : "libvirt", now - g->asked,
-			    g->source == SOURCE_QMP ? "; it hangs, or is stopped" :
-			    "; the domain's QEMU hangs, or libvirtd does");
+		return;
+	}
+	set_trouble(g, TROUBLE_LATE, "no answer from %s for %.0f s%s",
+		    g->source == SOURCE_QMP ? "QEMU" : "libvirt", now - g->asked,
+		    g->source == SOURCE_QMP ? "; it hangs, or is stopped" :
+		    "; the domain's QEMU hangs, or libvirtd does");
+}
+
+/* Not reached yet, and not known to be out of reach. */
+static bool may_be_reached(const struct guest *g)
+{
+	return g->phase == PHASE_DOWN &&
+	       (g->trouble == TROUBLE_NONE || g->trouble == TROUBLE_BUSY);
 }
 
 void guest_restore(struct guest *g, double now)
 {
+	bool again = g->restoring;
+
 	g->restoring = true;
 	if (!g->polling_changed)
 		return;
-	if (g->phase == PHASE_READY && g->path[0])
+	if (g->phase == PHASE_READY && g->path[0] && !again)
 		begin_restore(g, now);
-	else if (g->phase == PHASE_DOWN)
+	else if (may_be_reached(g) || (g->phase == PHASE_DOWN && !again))
 		connect_to(g, now);
 }
 
 bool guest_restored(const struct guest *g)
 {
-	return !g->polling_changed || !g->restoring || g->phase == PHASE_DOWN;
+	return !g->polling_changed || !g->restoring ||
+	       (g->phase == PHASE_DOWN && !may_be_reached(g));
 }

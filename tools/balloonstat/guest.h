@@ -17,7 +17,7 @@ enum guest_source {
 };
 
 enum phase {
-	PHASE_DOWN,		/* no connection */
+	PHASE_DOWN,		/* no connection: between samples, or in trouble */
 	PHASE_GREETING,		/* connected; QEMU is to speak first */
 	PHASE_NEGOTIATE,
 	PHASE_LOOK,		/* what machine is this, where is its balloon */
@@ -31,6 +31,7 @@ enum phase {
 enum trouble {
 	TROUBLE_NONE,
 	TROUBLE_CONNECT,
+	TROUBLE_OWNED,
 	TROUBLE_BUSY,
 	TROUBLE_NOT_QMP,
 	TROUBLE_PROTOCOL,
@@ -117,6 +118,7 @@ struct guest {
 	int batch_nr;
 	int64_t next_id;
 	double asked;		/* when what is waited for was asked */
+	double retry;		/* not connected to again before */
 	struct sample next;	/* being filled in */
 	struct sample base;	/* the last with another report */
 	bool has_base, restarted, taken;
@@ -126,16 +128,19 @@ struct guest {
 	int64_t polling_before, polling_ours;
 	bool restoring;
 	bool named;
+	bool found;		/* @path is that of the QEMU that is there now */
 };
 
 /**
  * struct guest_wants - what the user wants of every guest
  * @poll: have the host ask every so many seconds; 0: leave it as it is
+ * @hold: keep the connection to a monitor between samples
  * @driver: find out whether a driver runs the balloon
  * @limits: what is high and low
  */
 struct guest_wants {
 	int64_t poll;
+	bool hold;
 	bool driver;
 	struct limits limits;
 };
@@ -157,12 +162,13 @@ struct guest *guest_new(enum guest_source source, const char *uri, const char *a
 void guest_free(struct guest *g);
 
 /**
- * guest_begin() - begin a round: ask for a sample, or try to connect
+ * guest_begin() - begin a round: connect if there is no connection, ask for a sample
  * @g: a guest; where an answer is still waited for, nothing is done
  * @wants: what is asked for
  * @now: seconds of CLOCK_MONOTONIC
  *
- * Does not block; guest_events() and guest_work() do the rest.
+ * Does not block; guest_events() and guest_work() do the rest. They also close the
+ * connection once the sample is there, so that others can have the monitor.
  */
 void guest_begin(struct guest *g, const struct guest_wants *wants, double now);
 
@@ -190,9 +196,12 @@ bool guest_waits(const struct guest *g);
 
 /**
  * guest_late() - a guest has not answered in this round
- * @g: a guest that waits; it goes on waiting, and comes back when it answers
+ * @g: a guest that waits
  * @timeout: seconds that it has to answer; it is in trouble only after that
  * @now: seconds of CLOCK_MONOTONIC
+ *
+ * It goes on waiting, and comes back when it answers. But a monitor that does not
+ * greet is left, since whoever waits for it would take it as soon as it is free.
  */
 void guest_late(struct guest *g, double timeout, double now);
 
@@ -202,12 +211,13 @@ void guest_late(struct guest *g, double timeout, double now);
  * @now: seconds of CLOCK_MONOTONIC
  *
  * An answer that is waited for is waited for first. Nothing is done where
- * nothing was changed, or where somebody else has changed it since.
+ * nothing was changed, or where somebody else has changed it since. May be called
+ * again for a guest that is not restored: a busy monitor may be free by then.
  */
 void guest_restore(struct guest *g, double now);
 
 /**
- * guest_restored() - whether nothing is left to be put back
+ * guest_restored() - whether nothing is left to be put back, or nothing can be
  * @g: a guest that guest_restore() was called for
  */
 bool guest_restored(const struct guest *g);

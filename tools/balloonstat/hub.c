@@ -13,6 +13,8 @@
 #define SETTLE_INTERVAL	0.25
 /* What putting back may take, at the most. */
 #define RESTORE_TIMEOUT	3.0
+/* How often to look then whether a busy monitor is free. */
+#define RESTORE_AGAIN	0.1
 
 static volatile sig_atomic_t signalled;
 
@@ -181,6 +183,14 @@ static double settle_time(const struct hub *hub)
 	return 2 * (double)longest + 2 * hub->options->interval + hub->options->timeout;
 }
 
+static bool all_restored(const struct sources *s)
+{
+	for (size_t i = 0; i < s->nr; i++)
+		if (!guest_restored(s->guests[i]))
+			return false;
+	return true;
+}
+
 static void put_back(struct hub *hub, const sigset_t *mask)
 {
 	static const struct view blind = { .input = NULL };
@@ -192,12 +202,12 @@ static void put_back(struct hub *hub, const sigset_t *mask)
 	deadline = hub->now + RESTORE_TIMEOUT;
 	for (i = 0; i < s->nr; i++)
 		guest_restore(s->guests[i], hub->now);
-	do {
-		for (i = 0; i < s->nr && guest_restored(s->guests[i]); i++)
-			;
-		if (i < s->nr)
-			work(hub, &blind, deadline, mask);
-	} while (i < s->nr && hub->now < deadline);
+	while (!all_restored(s) && hub->now < deadline) {
+		work(hub, &blind, hub->now + RESTORE_AGAIN, mask);
+		for (i = 0; i < s->nr; i++)
+			if (!guest_restored(s->guests[i]))
+				guest_restore(s->guests[i], hub->now);
+	}
 	for (i = 0; i < s->nr; i++) {
 		const struct guest *g = s->guests[i];
 

@@ -26,6 +26,7 @@ static const char help[] =
 "Options\n"
 "  -p, --poll SECONDS     have the hosts ask every so often; put back at the end\n"
 "  -t, --timeout SECONDS  that a guest has to answer (3)\n"
+"      --hold             keep monitors between samples; others have to wait\n"
 "  -e, --explain          say why, and what to do, when the diagnosis changes\n"
 "      --set NAME=VALUE   change a limit of the diagnosis; see balloonstat(1)\n"
 "  -h, --help             this\n"
@@ -38,6 +39,7 @@ enum {
 	OPT_CHECK,
 	OPT_DOCTOR,
 	OPT_SET,
+	OPT_HOLD,
 };
 
 static const struct option long_options[] = {
@@ -53,6 +55,7 @@ static const struct option long_options[] = {
 	{ "timeout", required_argument, NULL, 't' },
 	{ "explain", no_argument, NULL, 'e' },
 	{ "set", required_argument, NULL, OPT_SET },
+	{ "hold", no_argument, NULL, OPT_HOLD },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ }
@@ -161,6 +164,9 @@ static int option(struct options *o, int c, bool *chosen)
 	case OPT_SET:
 		if (limits_set(&o->wants.limits, optarg, why, sizeof(why)))
 			return usage(o, "--set %s: %s", optarg, why);
+		return -1;
+	case OPT_HOLD:
+		o->wants.hold = true;
 		return -1;
 	case 'h':
 		fputs(help, stdout);
