@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "out.h"
+#include "view.h"
 
 #define LINES_MAX	128
 #define LINE_MAX_LEN	(64 * 1024)
@@ -188,7 +188,7 @@ static void demand(bool condition, const char *what, const struct guest *g)
 
 static void look_at(struct guest *g, const struct options *o)
 {
-	static char row[OUT_ROW], *text;
+	static char row[VIEW_ROW], *text;
 	struct guest *guests[] = { g };
 	size_t size;
 	json_t *object;
@@ -201,11 +201,11 @@ static void look_at(struct guest *g, const struct options *o)
 	demand(g->stream.in_size <= 2 * (STREAM_LINE_MAX + STREAM_BUDGET), "too much is kept", g);
 	demand(g->diagnosis.regime < REGIME_NR, "no such regime", g);
 	/* The length of names is limited, and therefore that of lines. */
-	demand(strlen(out_row(g, row)) < 100, "the row is too long", g);
+	demand(strlen(view_row(g, row)) < 100, "the row is too long", g);
 	for (int tag = 0; tag < TAG_NR; tag++)
 		demand(g->rates.rate[tag] >= 0 && g->rates.rate[tag] < 1e16, "an absurd rate", g);
 
-	object = out_object(g, &o->wants.limits, 1795572511);
+	object = json_guest(g, &o->wants.limits, 1795572511);
 	text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
 	demand(text, "the object cannot be written", g);
 	demand(!strstr(text, "nan") && !strstr(text, "inf,"), "not a number", g);
@@ -213,8 +213,8 @@ static void look_at(struct guest *g, const struct options *o)
 	json_decref(object);
 
 	to = open_memstream(&text, &size);
-	out_metrics(guests, 1, 1795572511, to);
-	out_check(guests, 1, o, to);
+	prometheus_metrics(guests, 1, 1795572511, to);
+	check_report(guests, 1, o, to);
 	fclose(to);
 	demand(!strstr(text, " nan") && !strstr(text, " -nan"), "not a number", g);
 	free(text);

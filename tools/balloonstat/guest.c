@@ -204,18 +204,6 @@ static double age_of(const struct guest *g, const struct sample *s)
 	return age < 0 ? 0 : age;
 }
 
-static void remember(struct guest *g)
-{
-	const struct rates *r = &g->rates;
-	double memory = (double)g->sample.value[VIRTIO_BALLOON_S_MEMTOT];	/* 0 if unset */
-	double scanned = r->rate[VIRTIO_BALLOON_S_ASYNC_SCAN] +
-			 r->rate[VIRTIO_BALLOON_S_DIRECT_SCAN];
-
-	if (r->event == RATE_SAME)
-		return;
-	g->history[g->history_nr++ % GUEST_HISTORY] = memory > 0 ? scanned / memory : 0;
-}
-
 static void finish_sample(struct guest *g, const struct guest_wants *wants, double now)
 {
 	struct timespec wall;
@@ -244,7 +232,6 @@ static void finish_sample(struct guest *g, const struct guest_wants *wants, doub
 	g->age = age_of(g, s);
 	g->age_then = g->age;
 	diagnose(&g->diagnosis, &wants->limits, s, &g->rates, g->age);
-	remember(g);
 	/* But not those of a guest that is silent. */
 	if (g->diagnosis.why == WHY_STALE || g->diagnosis.why == WHY_STOPPED ||
 	    g->diagnosis.why == WHY_POLLING_OFF || g->diagnosis.why == WHY_NEVER_REPORTED)

@@ -59,6 +59,22 @@ enum ask {
 };
 
 /**
+ * struct guest_shown - what the views have said of a guest
+ * @complained: the trouble that was last spoken of
+ * @explained: @regime was explained
+ * @regime: the one that was last
+ * @history: bytes scanned a second as shares of memory, in time; for drawing
+ * @history_nr: reports there are, which may be more than fit
+ */
+struct guest_shown {
+	enum trouble complained;
+	bool explained;
+	enum regime regime;
+	double history[GUEST_HISTORY];
+	unsigned int history_nr;
+};
+
+/**
  * struct guest - a guest and all that is known of it
  * @source: how it is reached
  * @address: path of the socket, or the domain's name
@@ -75,13 +91,8 @@ enum ask {
  * @diagnosis: of it
  * @age: of its report in seconds; negative: there is none
  * @fresh: @sample was taken in this round
- * @history: bytes scanned a second as shares of memory, in time; for drawing
- * @history_nr: samples there are, which may be more than fit
- *
  * @lost: the connection was lost since the last round was shown
- * @complained: the trouble that was last spoken of
- * @explained: @explained_regime was explained
- * @explained_regime: the one that was last
+ * @shown: belongs to the views; guest.c leaves it alone
  *
  * The rest belongs to guest.c.
  */
@@ -101,12 +112,8 @@ struct guest {
 	struct diagnosis diagnosis;
 	double age;
 	bool fresh;
-	double history[GUEST_HISTORY];
-	unsigned int history_nr;
 	bool lost;
-	enum trouble complained;
-	bool explained;
-	enum regime explained_regime;
+	struct guest_shown shown;
 
 	struct stream stream;
 	enum phase phase;
@@ -221,6 +228,15 @@ void guest_restore(struct guest *g, double now);
  * @g: a guest that guest_restore() was called for
  */
 bool guest_restored(const struct guest *g);
+
+/**
+ * guest_reached() - whether the last sample is of this round
+ * @g: a guest; QEMU may have refused one of the commands
+ */
+static inline bool guest_reached(const struct guest *g)
+{
+	return g->trouble == TROUBLE_NONE || g->trouble == TROUBLE_REFUSED;
+}
 
 /**
  * trouble_name() - the trouble in a word, for output

@@ -2,21 +2,21 @@
 /*
  * balloonstat - what the memory statistics of virtual machines say
  *
- * The flow: sources.c finds guests, hub.c lets all of them work at once, guest.c
+ * The flow: sources.c finds guests, loop.c lets all of them work at once, guest.c
  * asks one for a sample (over stream.c; reply.c reads the answers), rate.c compares
  * it with the one before, diagnose.c says what is the matter, and a view shows it.
  */
 #include <locale.h>
 
-#include "out.h"
+#include "view.h"
 
 static const struct view *const views[] = {
-	[MODE_TEXT] = &view_text,
-	[MODE_LIVE] = &view_live,
-	[MODE_JSON] = &view_json,
-	[MODE_PROMETHEUS] = &view_prometheus,
-	[MODE_CHECK] = &view_check,
-	[MODE_DOCTOR] = &view_doctor,
+	[MODE_TEXT] = &text_view,
+	[MODE_LIVE] = &live_view,
+	[MODE_JSON] = &json_view,
+	[MODE_PROMETHEUS] = &prometheus_view,
+	[MODE_CHECK] = &check_view,
+	[MODE_DOCTOR] = &doctor_view,
 };
 
 int main(int argc, char **argv)
@@ -33,5 +33,5 @@ int main(int argc, char **argv)
 	view = *views[o.mode];
 	if (o.interval <= 0 && o.mode != MODE_DOCTOR)
 		view.settle = true;
-	return hub_run(&o, &view);
+	return loop_run(&o, &view);
 }

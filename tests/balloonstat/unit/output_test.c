@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "out.h"
+#include "view.h"
 
 #define MIB	(1024ULL * 1024)
 
@@ -54,7 +54,7 @@ static void test_json(void **state)
 
 	(void)state;
 	limits_default(&l);
-	o = out_object(g, &l, 1700000002);
+	o = json_guest(g, &l, 1700000002);
 	text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(15));
 	json_decref(o);
 	assert_null(strchr(text, '\n'));
@@ -82,7 +82,7 @@ static void test_json(void **state)
 
 	g->trouble = TROUBLE_LATE;
 	strcpy(g->error, "no answer");
-	o = out_object(g, &l, 1700000002);
+	o = json_guest(g, &l, 1700000002);
 	assert_string_equal(json_string_value(json_object_get(o, "error")), "no answer");
 	assert_string_equal(json_string_value(json_object_get(o, "state")), "no-answer");
 	assert_null(json_object_get(o, "stats"));
@@ -96,7 +96,7 @@ static char *metrics(struct guest *const *guests, size_t nr)
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
 
-	assert_int_equal(out_metrics(guests, nr, 1700000002, to), 0);
+	assert_int_equal(prometheus_metrics(guests, nr, 1700000002, to), 0);
 	fclose(to);
 	return text;
 }
@@ -204,7 +204,7 @@ static void test_check(void **state)
 				strcpy(guests[j]->error, "it | is\ngone");
 			}
 		}
-		assert_int_equal(out_check(guests, table[i].nr, &o, to), table[i].severity);
+		assert_int_equal(check_report(guests, table[i].nr, &o, to), table[i].severity);
 		fclose(to);
 		assert_memory_equal(text, table[i].begins, strlen(table[i].begins));
 		/* There is one line, and one bar before the numbers for programs. */
@@ -221,18 +221,18 @@ static void test_check(void **state)
 static void test_row(void **state)
 {
 	struct guest *g = make("a", "a");
-	char row[OUT_ROW];
+	char row[VIEW_ROW];
 
 	(void)state;
-	assert_string_equal(out_row(g, row),
+	assert_string_equal(view_row(g, row),
 			    " 1.0G  450M     -     -     -     4     -     -     -     -   -   2 healthy");
 	/* The header's columns are above those of the numbers. All fit into 80 columns. */
-	assert_true(strlen(out_header) <= 80);
+	assert_true(strlen(view_header) <= 80);
 	assert_true(strlen(row) - strlen("healthy") + 12 <= 80);
-	assert_int_equal(strstr(out_header, "diagnosis") - out_header,
+	assert_int_equal(strstr(view_header, "diagnosis") - view_header,
 			 strstr(row, "healthy") - row);
 	g->trouble = TROUBLE_GONE;
-	assert_string_equal(out_row(g, row),
+	assert_string_equal(view_row(g, row),
 			    "    -     -     -     -     -     -     -     -     -     -   -   - gone");
 	guest_free(g);
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "out.h"
+#include "view.h"
 
 /* Enough, and short: a millionth of whatever it is. */
 static json_t *real(double value)
@@ -72,7 +72,7 @@ static json_t *evidence(const struct evidence *e)
 static json_t *diagnosis(const struct guest *g, const struct limits *l)
 {
 	const struct diagnosis *d = &g->diagnosis;
-	char reason[OUT_SENTENCE], advice[OUT_SENTENCE];
+	char reason[VIEW_SENTENCE], advice[VIEW_SENTENCE];
 
 	diagnosis_reason(d, reason, sizeof(reason));
 	diagnosis_advice(d, l, advice, sizeof(advice));
@@ -86,7 +86,7 @@ static json_t *diagnosis(const struct guest *g, const struct limits *l)
 			 "numbers", evidence(&d->evidence));
 }
 
-json_t *out_object(const struct guest *g, const struct limits *l, double now)
+json_t *json_guest(const struct guest *g, const struct limits *l, double now)
 {
 	const struct sample *s = &g->sample;
 	json_t *o = json_object();
@@ -97,9 +97,9 @@ json_t *out_object(const struct guest *g, const struct limits *l, double now)
 	json_object_set_new(o, "address", json_string(g->address));
 	json_object_set_new(o, "error", g->trouble == TROUBLE_NONE ? json_null() :
 			    json_string(g->error));
-	json_object_set_new(o, "state", json_string(out_state(g)));
+	json_object_set_new(o, "state", json_string(view_state(g)));
 	/* Nothing is known of a guest that does not answer. */
-	if (g->trouble != TROUBLE_NONE && g->trouble != TROUBLE_REFUSED)
+	if (!guest_reached(g))
 		return o;
 	json_object_set_new(o, "age", real_or_null(g->age));
 	json_object_set_new(o, "polling", json_integer(s->polling));
@@ -115,15 +115,15 @@ json_t *out_object(const struct guest *g, const struct limits *l, double now)
 	return o;
 }
 
-static bool json_round(struct hub *hub)
+static bool json_round(struct loop *loop)
 {
-	struct sources *s = &hub->sources;
+	struct sources *s = &loop->sources;
 	struct timespec now;
 
-	out_complain(hub);
+	view_complain(loop);
 	clock_gettime(CLOCK_REALTIME, &now);
 	for (size_t i = 0; i < s->nr; i++) {
-		json_t *o = out_object(s->guests[i], &hub->options->wants.limits,
+		json_t *o = json_guest(s->guests[i], &loop->options->wants.limits,
 				       (double)now.tv_sec + (double)now.tv_nsec / 1e9);
 
 		json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
@@ -133,9 +133,9 @@ static bool json_round(struct hub *hub)
 	return fflush(stdout) == 0;
 }
 
-static int json_end(struct hub *hub)
+static int json_end(struct loop *loop)
 {
-	return hub->samples ? EXIT_OK : EXIT_TROUBLE;
+	return loop->samples ? EXIT_OK : EXIT_TROUBLE;
 }
 
-const struct view view_json = { .round = json_round, .end = json_end };
+const struct view json_view = { .round = json_round, .end = json_end };

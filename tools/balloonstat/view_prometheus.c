@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "out.h"
+#include "view.h"
 
 static const char *const helps[TAG_NR] = {
 	[VIRTIO_BALLOON_S_SWAP_IN] = "Swapped in by the guest since it booted",
@@ -57,11 +57,6 @@ static void put_head(const char *name, const char *type, const char *help, FILE 
 		type);
 }
 
-static bool reached(const struct guest *g)
-{
-	return g->trouble == TROUBLE_NONE || g->trouble == TROUBLE_REFUSED;
-}
-
 static void put_tag(struct guest *const *guests, size_t nr, unsigned int tag, FILE *to)
 {
 	bool bytes = TAGS_BYTES & TAG_BIT(tag), gauge = TAGS_GAUGES & TAG_BIT(tag);
@@ -74,7 +69,7 @@ static void put_tag(struct guest *const *guests, size_t nr, unsigned int tag, FI
 			*p = '_';
 	put_head(name, gauge ? "gauge" : "counter", helps[tag], to);
 	for (size_t i = 0; i < nr; i++) {
-		if (!reached(guests[i]) || !sample_has(&guests[i]->sample, tag))
+		if (!guest_reached(guests[i]) || !sample_has(&guests[i]->sample, tag))
 			continue;
 		fprintf(to, "balloonstat_%s", name);
 		put_labels(guests[i], to);
@@ -113,7 +108,7 @@ static void put_gauge(struct guest *const *guests, size_t nr, const char *name, 
 {
 	put_head(name, "gauge", help, to);
 	for (size_t i = 0; i < nr; i++) {
-		if (!reached(guests[i]) || value(guests[i]) < 0)
+		if (!guest_reached(guests[i]) || value(guests[i]) < 0)
 			continue;
 		fprintf(to, "balloonstat_%s", name);
 		put_labels(guests[i], to);
@@ -125,7 +120,7 @@ static void put_diagnosis(struct guest *const *guests, size_t nr, FILE *to)
 {
 	put_head("diagnosis", "gauge", "What is the matter with the guest: 1 for what is", to);
 	for (size_t i = 0; i < nr; i++) {
-		if (!reached(guests[i]))
+		if (!guest_reached(guests[i]))
 			continue;
 		for (enum regime regime = 0; regime < REGIME_NR; regime++) {
 			fputs("balloonstat_diagnosis", to);
@@ -136,13 +131,13 @@ static void put_diagnosis(struct guest *const *guests, size_t nr, FILE *to)
 	}
 }
 
-int out_metrics(struct guest *const *guests, size_t nr, double now, FILE *to)
+int prometheus_metrics(struct guest *const *guests, size_t nr, double now, FILE *to)
 {
 	put_head("up", "gauge", "Whether the guest's monitor has answered", to);
 	for (size_t i = 0; i < nr; i++) {
 		fputs("balloonstat_up", to);
 		put_labels(guests[i], to);
-		fprintf(to, "} %d\n", reached(guests[i]));
+		fprintf(to, "} %d\n", guest_reached(guests[i]));
 	}
 	put_head("written_timestamp_seconds", "gauge", "When this was written", to);
 	fprintf(to, "balloonstat_written_timestamp_seconds %.15g\n", now);
@@ -162,10 +157,10 @@ int out_metrics(struct guest *const *guests, size_t nr, double now, FILE *to)
 }
 
 /* Who reads the file sees the old one or the new one, and nothing in between. */
-static int write_file(const struct hub *hub)
+static int write_file(const struct loop *loop)
 {
-	const struct sources *s = &hub->sources;
-	const char *path = hub->options->prometheus;
+	const struct sources *s = &loop->sources;
+	const char *path = loop->options->prometheus;
 	struct timespec now;
 	char *temporary;
 	mode_t mask;
@@ -186,7 +181,7 @@ static int write_file(const struct hub *hub)
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (fchmod(fd, 0644 & ~mask) ||
-	    out_metrics(s->guests, s->nr, (double)now.tv_sec + (double)now.tv_nsec / 1e9, to)) {
+	    prometheus_metrics(s->guests, s->nr, (double)now.tv_sec + (double)now.tv_nsec / 1e9, to)) {
 		fclose(to);
 		goto fail_unlink;
 	}
@@ -208,16 +203,16 @@ fail:
 
 static bool failed;
 
-static bool prometheus_round(struct hub *hub)
+static bool prometheus_round(struct loop *loop)
 {
-	out_complain(hub);
-	failed = write_file(hub);
+	view_complain(loop);
+	failed = write_file(loop);
 	return !failed;
 }
 
-static int prometheus_end(struct hub *hub)
+static int prometheus_end(struct loop *loop)
 {
-	return failed || !hub->samples ? EXIT_TROUBLE : EXIT_OK;
+	return failed || !loop->samples ? EXIT_TROUBLE : EXIT_OK;
 }
 
-const struct view view_prometheus = { .round = prometheus_round, .end = prometheus_end };
+const struct view prometheus_view = { .round = prometheus_round, .end = prometheus_end };

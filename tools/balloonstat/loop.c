@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "hub.h"
+#include "loop.h"
 
 /* Without INTERVAL: how often to look whether there are rates at last. */
 #define SETTLE_INTERVAL	0.25
@@ -55,17 +55,17 @@ static void catch_signals(sigset_t *waiting)
 		sigdelset(waiting, ends[i]);
 }
 
-static bool ended(const struct hub *hub)
+static bool ended(const struct loop *loop)
 {
-	return signalled || hub->leave;
+	return signalled || loop->leave;
 }
 
 /* Wait until @until, or until something happens, and deal with it. */
-static void work(struct hub *hub, const struct view *view, double until, const sigset_t *mask)
+static void work(struct loop *loop, const struct view *view, double until, const sigset_t *mask)
 {
-	struct sources *s = &hub->sources;
+	struct sources *s = &loop->sources;
 	size_t nr = s->nr;
-	double left = until - hub->now;
+	double left = until - loop->now;
 	struct timespec timeout;
 	int ready;
 
@@ -73,36 +73,36 @@ static void work(struct hub *hub, const struct view *view, double until, const s
 		left = 0;
 	timeout.tv_sec = (time_t)left;
 	timeout.tv_nsec = (long)((left - (double)timeout.tv_sec) * 1e9);
-	if (hub->fds_size < nr + 2) {
-		struct pollfd *fds = realloc(hub->fds, 2 * (nr + 2) * sizeof(*fds));
+	if (loop->fds_size < nr + 2) {
+		struct pollfd *fds = realloc(loop->fds, 2 * (nr + 2) * sizeof(*fds));
 
 		if (!fds) {
 			perror("balloonstat");
 			exit(EXIT_TROUBLE);
 		}
-		hub->fds = fds;
-		hub->fds_size = 2 * (nr + 2);
+		loop->fds = fds;
+		loop->fds_size = 2 * (nr + 2);
 	}
 	for (size_t i = 0; i < nr; i++) {
-		hub->fds[i].fd = s->guests[i]->stream.fd;
-		hub->fds[i].events = guest_events(s->guests[i]);
-		hub->fds[i].revents = 0;
+		loop->fds[i].fd = s->guests[i]->stream.fd;
+		loop->fds[i].events = guest_events(s->guests[i]);
+		loop->fds[i].revents = 0;
 	}
-	hub->fds[nr] = (struct pollfd){ .fd = s->lister.fd, .events = POLLIN };
-	hub->fds[nr + 1] = (struct pollfd){ .fd = view->input ? STDIN_FILENO : -1,
+	loop->fds[nr] = (struct pollfd){ .fd = s->lister.fd, .events = POLLIN };
+	loop->fds[nr + 1] = (struct pollfd){ .fd = view->input ? STDIN_FILENO : -1,
 					    .events = POLLIN };
-	ready = ppoll(hub->fds, nr + 2, &timeout, mask);
-	hub->now = monotonic();
+	ready = ppoll(loop->fds, nr + 2, &timeout, mask);
+	loop->now = monotonic();
 	/* A changed window comes as a signal. */
-	if (view->input && ready && (ready < 0 || hub->fds[nr + 1].revents))
-		hub->leave = !view->input(hub) || hub->leave;
+	if (view->input && ready && (ready < 0 || loop->fds[nr + 1].revents))
+		loop->leave = !view->input(loop) || loop->leave;
 	if (ready <= 0)
 		return;
 	for (size_t i = 0; i < nr; i++)
-		if (hub->fds[i].revents)
-			guest_work(s->guests[i], &hub->options->wants, hub->now);
+		if (loop->fds[i].revents)
+			guest_work(s->guests[i], &loop->options->wants, loop->now);
 	/* Last, as it may add guests. */
-	if (hub->fds[nr].revents)
+	if (loop->fds[nr].revents)
 		sources_work(s);
 }
 
@@ -112,39 +112,39 @@ static bool to_be_waited_for(const struct guest *g)
 	return guest_waits(g) && g->trouble != TROUBLE_LATE && g->trouble != TROUBLE_BUSY;
 }
 
-static bool round_is_over(const struct hub *hub)
+static bool round_is_over(const struct loop *loop)
 {
-	for (size_t i = 0; i < hub->sources.nr; i++)
-		if (to_be_waited_for(hub->sources.guests[i]))
+	for (size_t i = 0; i < loop->sources.nr; i++)
+		if (to_be_waited_for(loop->sources.guests[i]))
 			return false;
 	return true;
 }
 
-static void one_round(struct hub *hub, const struct view *view, double patience,
+static void one_round(struct loop *loop, const struct view *view, double patience,
 		      const sigset_t *mask)
 {
-	struct sources *s = &hub->sources;
-	double deadline = hub->now + patience;
+	struct sources *s = &loop->sources;
+	double deadline = loop->now + patience;
 
 	for (size_t i = 0; i < s->nr; i++)
-		guest_begin(s->guests[i], &hub->options->wants, hub->now);
-	while (!round_is_over(hub) && hub->now < deadline && !ended(hub))
-		work(hub, view, deadline, mask);
+		guest_begin(s->guests[i], &loop->options->wants, loop->now);
+	while (!round_is_over(loop) && loop->now < deadline && !ended(loop))
+		work(loop, view, deadline, mask);
 	for (size_t i = 0; i < s->nr; i++) {
 		if (guest_waits(s->guests[i]))
-			guest_late(s->guests[i], hub->options->timeout, hub->now);
+			guest_late(s->guests[i], loop->options->timeout, loop->now);
 		s->guests[i]->lost = false;
-		hub->samples += s->guests[i]->fresh;
+		loop->samples += s->guests[i]->fresh;
 	}
 }
 
 /* Without INTERVAL: whether waiting longer would bring more. */
-static bool has_settled(const struct hub *hub)
+static bool has_settled(const struct loop *loop)
 {
-	for (size_t i = 0; i < hub->sources.nr; i++) {
-		const struct guest *g = hub->sources.guests[i];
+	for (size_t i = 0; i < loop->sources.nr; i++) {
+		const struct guest *g = loop->sources.guests[i];
 
-		if (g->trouble != TROUBLE_NONE && g->trouble != TROUBLE_REFUSED)
+		if (!guest_reached(g))
 			continue;
 		switch (g->diagnosis.why) {
 		case WHY_NEVER_REPORTED:
@@ -170,17 +170,17 @@ static bool has_settled(const struct hub *hub)
 }
 
 /* The longest that rates can take: two reports, and their delay. */
-static double settle_time(const struct hub *hub)
+static double settle_time(const struct loop *loop)
 {
 	int64_t longest = 0;
 
-	for (size_t i = 0; i < hub->sources.nr; i++)
-		if (hub->sources.guests[i]->sample.polling > longest)
-			longest = hub->sources.guests[i]->sample.polling;
+	for (size_t i = 0; i < loop->sources.nr; i++)
+		if (loop->sources.guests[i]->sample.polling > longest)
+			longest = loop->sources.guests[i]->sample.polling;
 	/* Who asks once a day is not waited for. */
 	if (longest > 300)
 		longest = 0;
-	return 2 * (double)longest + 2 * hub->options->interval + hub->options->timeout;
+	return 2 * (double)longest + 2 * loop->options->interval + loop->options->timeout;
 }
 
 static bool all_restored(const struct sources *s)
@@ -191,22 +191,22 @@ static bool all_restored(const struct sources *s)
 	return true;
 }
 
-static void put_back(struct hub *hub, const sigset_t *mask)
+static void put_back(struct loop *loop, const sigset_t *mask)
 {
 	static const struct view blind = { .input = NULL };
-	struct sources *s = &hub->sources;
+	struct sources *s = &loop->sources;
 	double deadline;
 	size_t i;
 
-	hub->now = monotonic();
-	deadline = hub->now + RESTORE_TIMEOUT;
+	loop->now = monotonic();
+	deadline = loop->now + RESTORE_TIMEOUT;
 	for (i = 0; i < s->nr; i++)
-		guest_restore(s->guests[i], hub->now);
-	while (!all_restored(s) && hub->now < deadline) {
-		work(hub, &blind, hub->now + RESTORE_AGAIN, mask);
+		guest_restore(s->guests[i], loop->now);
+	while (!all_restored(s) && loop->now < deadline) {
+		work(loop, &blind, loop->now + RESTORE_AGAIN, mask);
 		for (i = 0; i < s->nr; i++)
 			if (!guest_restored(s->guests[i]))
-				guest_restore(s->guests[i], hub->now);
+				guest_restore(s->guests[i], loop->now);
 	}
 	for (i = 0; i < s->nr; i++) {
 		const struct guest *g = s->guests[i];
@@ -221,55 +221,55 @@ static void put_back(struct hub *hub, const sigset_t *mask)
 	}
 }
 
-static void rounds(struct hub *hub, const struct view *view, const sigset_t *mask)
+static void rounds(struct loop *loop, const struct view *view, const sigset_t *mask)
 {
-	const struct options *o = hub->options;
+	const struct options *o = loop->options;
 	double interval = o->interval > 0 ? o->interval : SETTLE_INTERVAL;
 	double patience = o->timeout;
-	double began = hub->now, next = hub->now;
+	double began = loop->now, next = loop->now;
 	long done = 0;
 
-	while (!ended(hub)) {
-		sources_again(&hub->sources, hub->now);
-		one_round(hub, view, patience, mask);
-		if (ended(hub))
+	while (!ended(loop)) {
+		sources_again(&loop->sources, loop->now);
+		one_round(loop, view, patience, mask);
+		if (ended(loop))
 			break;
 		/* From then on, all should answer before the next is due. */
 		if (patience > 0.8 * interval && !view->settle)
 			patience = 0.8 * interval < 0.2 ? 0.2 : 0.8 * interval;
 
-		if (!view->settle || has_settled(hub) || hub->now - began > settle_time(hub)) {
-			if (!view->round(hub) || view->settle || ++done == o->count)
+		if (!view->settle || has_settled(loop) || loop->now - began > settle_time(loop)) {
+			if (!view->round(loop) || view->settle || ++done == o->count)
 				break;
 		}
 		next += interval;
-		if (next < hub->now)
-			next = hub->now;
-		while (hub->now < next && !ended(hub))
-			work(hub, view, next, mask);
+		if (next < loop->now)
+			next = loop->now;
+		while (loop->now < next && !ended(loop))
+			work(loop, view, next, mask);
 	}
 }
 
-int hub_run(const struct options *o, const struct view *view)
+int loop_run(const struct options *o, const struct view *view)
 {
-	struct hub hub = { .options = o };
+	struct loop loop = { .options = o };
 	sigset_t mask;
 	int status;
 
 	catch_signals(&mask);
-	hub.now = monotonic();
-	status = view->begin ? view->begin(&hub) : -1;
+	loop.now = monotonic();
+	status = view->begin ? view->begin(&loop) : -1;
 	if (status >= 0)
 		return status;
-	sources_begin(&hub.sources, o, hub.now);
-	while (sources_wait(&hub.sources) && !ended(&hub) &&
-	       hub.now < hub.sources.asked + o->timeout)
-		work(&hub, view, hub.sources.asked + o->timeout, &mask);
-	sources_give_up(&hub.sources, hub.now);
-	rounds(&hub, view, &mask);
-	status = view->end(&hub);
-	put_back(&hub, &mask);
-	sources_end(&hub.sources);
-	free(hub.fds);
+	sources_begin(&loop.sources, o, loop.now);
+	while (sources_wait(&loop.sources) && !ended(&loop) &&
+	       loop.now < loop.sources.asked + o->timeout)
+		work(&loop, view, loop.sources.asked + o->timeout, &mask);
+	sources_give_up(&loop.sources, loop.now);
+	rounds(&loop, view, &mask);
+	status = view->end(&loop);
+	put_back(&loop, &mask);
+	sources_end(&loop.sources);
+	free(loop.fds);
 	return signalled ? 128 + signalled : status;
 }

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The loop: all guests at once, in rounds, none waited for longer than allowed. */
-#ifndef BALLOONSTAT_HUB_H
-#define BALLOONSTAT_HUB_H
+#ifndef BALLOONSTAT_LOOP_H
+#define BALLOONSTAT_LOOP_H
 
 #include <poll.h>
 
 #include "sources.h"
 
 /**
- * struct hub - all guests, and the time
+ * struct loop - all guests, and the time
  * @options: what the user asked for
  * @sources: the guests
  * @now: seconds of CLOCK_MONOTONIC, as of the last time something happened
  * @samples: taken altogether
  *
- * The rest belongs to hub.c.
+ * The rest belongs to loop.c.
  */
-struct hub {
+struct loop {
 	const struct options *options;
 	struct sources sources;
 	double now;
@@ -38,15 +38,15 @@ struct hub {
  * @settle: one round only, as soon as every guest has rates or cannot have any
  */
 struct view {
-	int (*begin)(struct hub *hub);
-	bool (*round)(struct hub *hub);
-	bool (*input)(struct hub *hub);
-	int (*end)(struct hub *hub);
+	int (*begin)(struct loop *loop);
+	bool (*round)(struct loop *loop);
+	bool (*input)(struct loop *loop);
+	int (*end)(struct loop *loop);
 	bool settle;
 };
 
 /**
- * hub_run() - ask, show and repeat, until COUNT, a signal or the view ends it
+ * loop_run() - ask, show and repeat, until COUNT, a signal or the view ends it
  * @o: what the user asked for
  * @view: how to show it
  *
@@ -54,6 +54,6 @@ struct view {
  *
  * Return: the exit code; 128 and the number of the signal if one ended it.
  */
-int hub_run(const struct options *o, const struct view *view);
+int loop_run(const struct options *o, const struct view *view);
 
 #endif

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "out.h"
+#include "view.h"
 #include "units.h"
 
 /* The first that knows the six: 9.2. */
@@ -119,21 +119,21 @@ static void examine(const struct guest *g, const struct limits *l)
 		       __builtin_popcount(s->set), g->age, (long long)s->polling);
 }
 
-static bool doctor_round(struct hub *hub)
+static bool doctor_round(struct loop *loop)
 {
-	const struct sources *s = &hub->sources;
+	const struct sources *s = &loop->sources;
 
 	if (s->error[0] || !s->nr)
 		finding("%s", s->error[0] ? s->error : "no guests found");
 	for (size_t i = 0; i < s->nr; i++)
-		examine(s->guests[i], &hub->options->wants.limits);
+		examine(s->guests[i], &loop->options->wants.limits);
 	fflush(stdout);
 	return false;
 }
 
-static int doctor_end(struct hub *hub)
+static int doctor_end(struct loop *loop)
 {
-	return findings || !hub->samples ? EXIT_TROUBLE : EXIT_OK;
+	return findings || !loop->samples ? EXIT_TROUBLE : EXIT_OK;
 }
 
-const struct view view_doctor = { .round = doctor_round, .end = doctor_end };
+const struct view doctor_view = { .round = doctor_round, .end = doctor_end };

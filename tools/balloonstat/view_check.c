@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "out.h"
+#include "view.h"
 
 /* Sorted by what an operator wants to know first. */
 static int rank(enum severity severity)
@@ -20,7 +20,7 @@ static int rank(enum severity severity)
 
 static enum severity severity_of(const struct guest *g)
 {
-	if (g->trouble != TROUBLE_NONE && g->trouble != TROUBLE_REFUSED)
+	if (!guest_reached(g))
 		return SEVERITY_UNKNOWN;
 	return regime_severity(g->diagnosis.regime);
 }
@@ -34,11 +34,11 @@ static void put(const char *text, FILE *to)
 
 static void put_guest(const struct guest *g, const struct limits *l, FILE *to)
 {
-	char text[OUT_SENTENCE];
+	char text[VIEW_SENTENCE];
 
 	put(g->name, to);
-	fprintf(to, ": %s", out_state(g));
-	if (g->trouble != TROUBLE_NONE && g->trouble != TROUBLE_REFUSED) {
+	fprintf(to, ": %s", view_state(g));
+	if (!guest_reached(g)) {
 		fputs(" (", to);
 		put(g->error, to);
 		putc(')', to);
@@ -89,7 +89,7 @@ static void put_numbers(const struct guest *g, FILE *to)
 	}
 }
 
-enum severity out_check(struct guest *const *guests, size_t nr, const struct options *o,
+enum severity check_report(struct guest *const *guests, size_t nr, const struct options *o,
 			FILE *to)
 {
 	static const char *const words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
@@ -129,23 +129,23 @@ enum severity out_check(struct guest *const *guests, size_t nr, const struct opt
 static enum severity result = SEVERITY_UNKNOWN;
 static bool said;
 
-static bool check_round(struct hub *hub)
+static bool check_round(struct loop *loop)
 {
-	const struct sources *s = &hub->sources;
+	const struct sources *s = &loop->sources;
 
-	result = out_check(s->guests, s->nr, hub->options, stdout);
+	result = check_report(s->guests, s->nr, loop->options, stdout);
 	said = true;
 	if (fflush(stdout))
 		result = SEVERITY_UNKNOWN;
 	return false;
 }
 
-static int check_end(struct hub *hub)
+static int check_end(struct loop *loop)
 {
-	(void)hub;
+	(void)loop;
 	if (!said)
 		puts("BALLOON UNKNOWN - interrupted");
 	return result;
 }
 
-const struct view view_check = { .round = check_round, .end = check_end, .settle = true };
+const struct view check_view = { .round = check_round, .end = check_end, .settle = true };

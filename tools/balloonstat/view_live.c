@@ -9,7 +9,7 @@
 
 #include <curses.h>
 
-#include "out.h"
+#include "view.h"
 #include "units.h"
 
 #define NAME_WIDTH	16
@@ -36,9 +36,9 @@ static size_t first;		/* line of the table on top */
 
 enum { COLOUR_BAD = 1, COLOUR_WARN, COLOUR_GOOD };
 
-static int live_begin(struct hub *hub)
+static int live_begin(struct loop *loop)
 {
-	(void)hub;
+	(void)loop;
 	if (!isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO)) {
 		fputs("balloonstat: --live needs a terminal; without it: balloonstat SOURCE INTERVAL\n",
 		      stderr);
@@ -66,15 +66,10 @@ static int live_begin(struct hub *hub)
 	return -1;
 }
 
-static bool unreached(const struct guest *g)
-{
-	return g->trouble != TROUBLE_NONE && g->trouble != TROUBLE_REFUSED;
-}
-
 /* More is worse. Who cannot be asked stands behind who is known to be in trouble. */
 static int badness(const struct guest *g)
 {
-	if (unreached(g))
+	if (!guest_reached(g))
 		return 2;
 	switch (g->diagnosis.regime) {
 	case REGIME_NO_DATA:
@@ -107,7 +102,7 @@ static int compare(const void *pa, const void *pb)
 /* Without colours what is bad is bold, and what is worst is reversed. */
 static attr_t attribute(const struct guest *g)
 {
-	enum severity severity = unreached(g) ? SEVERITY_UNKNOWN :
+	enum severity severity = !guest_reached(g) ? SEVERITY_UNKNOWN :
 				 regime_severity(g->diagnosis.regime);
 
 	if (!has_colors())
@@ -137,13 +132,13 @@ static int level(double share)
 
 static void draw_history(const struct guest *g, int y, int x, int width)
 {
-	int have = g->history_nr < GUEST_HISTORY ? (int)g->history_nr : GUEST_HISTORY;
+	int have = g->shown.history_nr < GUEST_HISTORY ? (int)g->shown.history_nr : GUEST_HISTORY;
 
 	if (have > width)
 		have = width;
 	move(y, x + width - have);
 	for (int i = have; i > 0; i--) {
-		int l = level(g->history[(g->history_nr - i) % GUEST_HISTORY]);
+		int l = level(g->shown.history[(g->shown.history_nr - i) % GUEST_HISTORY]);
 
 		addstr(unicode ? blocks[l] : plain[l]);
 	}
@@ -171,7 +166,7 @@ static const struct column {
 
 static const char *cell(const struct guest *g, const struct column *c, char *buf)
 {
-	if (unreached(g))
+	if (!guest_reached(g))
 		return "-";
 	if (c->tag < 0)
 		return units_age(buf, g->age);
@@ -204,7 +199,7 @@ static void draw_row(const struct guest *g, int y, size_t n, int history)
 	mvprintw(y, 0, "%c%-*.*s ", g == chosen ? '>' : ' ', NAME_WIDTH - 1, NAME_WIDTH - 1,
 		 g->name);
 	attron(attribute(g));
-	mvprintw(y, NAME_WIDTH + 1, "%-*.*s", STATE_WIDTH, STATE_WIDTH, out_state(g));
+	mvprintw(y, NAME_WIDTH + 1, "%-*.*s", STATE_WIDTH, STATE_WIDTH, view_state(g));
 	attroff(attribute(g));
 	draw_history(g, y, x, history);
 	x += history;
@@ -214,7 +209,7 @@ static void draw_row(const struct guest *g, int y, size_t n, int history)
 	}
 }
 
-static void draw_header(const struct hub *hub, size_t n, int history)
+static void draw_header(const struct loop *loop, size_t n, int history)
 {
 	time_t now = time(NULL);
 	struct tm tm;
@@ -224,8 +219,8 @@ static void draw_header(const struct hub *hub, size_t n, int history)
 	localtime_r(&now, &tm);
 	strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
 	mvprintw(0, 0, "%.*s", COLS, "");
-	printw("balloonstat  %zu guest%s, every %g s  %s", hub->sources.nr,
-	       hub->sources.nr == 1 ? "" : "s", hub->options->interval, clock);
+	printw("balloonstat  %zu guest%s, every %g s  %s", loop->sources.nr,
+	       loop->sources.nr == 1 ? "" : "s", loop->options->interval, clock);
 	if (COLS >= 78)
 		mvaddstr(0, COLS - 30, "q quit  s sort  up/down choose");
 	attron(A_REVERSE);
@@ -260,25 +255,25 @@ static int draw_words(int y, const char *text)
 	return y;
 }
 
-static void draw_detail(const struct hub *hub, int y)
+static void draw_detail(const struct loop *loop, int y)
 {
 	const struct guest *g = chosen;
-	char line[2 * OUT_SENTENCE], words[OUT_SENTENCE];
+	char line[2 * VIEW_SENTENCE], words[VIEW_SENTENCE];
 
 	if (!g)
 		return;
 	attron(A_BOLD);
 	mvprintw(y++, 0, "%.*s", COLS - 1, g->name);
 	attroff(A_BOLD);
-	if (unreached(g)) {
+	if (!guest_reached(g)) {
 		draw_words(y, g->error);
 		return;
 	}
-	snprintf(line, sizeof(line), "%s: %s", out_state(g),
+	snprintf(line, sizeof(line), "%s: %s", view_state(g),
 		 diagnosis_reason(&g->diagnosis, words, sizeof(words)));
 	y = draw_words(y, line);
 	snprintf(line, sizeof(line), "-> %s",
-		 diagnosis_advice(&g->diagnosis, &hub->options->wants.limits, words,
+		 diagnosis_advice(&g->diagnosis, &loop->options->wants.limits, words,
 				  sizeof(words)));
 	if (words[0])
 		draw_words(y, line);
@@ -295,9 +290,9 @@ static size_t place_of_chosen(struct guest *const *sorted, size_t nr)
 	return 0;
 }
 
-static void draw(const struct hub *hub)
+static void draw(const struct loop *loop)
 {
-	const struct sources *s = &hub->sources;
+	const struct sources *s = &loop->sources;
 	int room = LINES - 2 - DETAIL_LINES - 1, history;
 	struct guest **sorted = malloc((s->nr + 1) * sizeof(*sorted));
 	size_t n, place;
@@ -321,27 +316,42 @@ static void draw(const struct hub *hub)
 	if (s->nr <= (size_t)room)
 		first = 0;
 	n = fit(&history);
-	draw_header(hub, n, history);
+	draw_header(loop, n, history);
 	for (size_t i = first; i < s->nr && (int)(i - first) < room; i++)
 		draw_row(sorted[i], 2 + (int)(i - first), n, history);
 	if (!s->nr)
 		draw_words(2, s->error[0] ? s->error : "no guests found");
 	if (LINES >= 2 + DETAIL_LINES + 2)
-		draw_detail(hub, LINES - DETAIL_LINES);
+		draw_detail(loop, LINES - DETAIL_LINES);
 out:
 	free(sorted);
 	refresh();
 }
 
-static bool live_round(struct hub *hub)
+/* A step of the drawing for each report. */
+static void remember(struct guest *g)
 {
-	draw(hub);
+	const struct rates *r = &g->rates;
+	double memory = (double)g->sample.value[VIRTIO_BALLOON_S_MEMTOT];	/* 0 if unset */
+	double scanned = r->rate[VIRTIO_BALLOON_S_ASYNC_SCAN] +
+			 r->rate[VIRTIO_BALLOON_S_DIRECT_SCAN];
+
+	if (!g->fresh || r->event == RATE_SAME)
+		return;
+	g->shown.history[g->shown.history_nr++ % GUEST_HISTORY] = memory > 0 ? scanned / memory : 0;
+}
+
+static bool live_round(struct loop *loop)
+{
+	for (size_t i = 0; i < loop->sources.nr; i++)
+		remember(loop->sources.guests[i]);
+	draw(loop);
 	return true;
 }
 
-static void choose(const struct hub *hub, int by)
+static void choose(const struct loop *loop, int by)
 {
-	const struct sources *s = &hub->sources;
+	const struct sources *s = &loop->sources;
 	struct guest **sorted;
 	size_t place;
 
@@ -361,7 +371,7 @@ out:
 	free(sorted);
 }
 
-static bool live_input(struct hub *hub)
+static bool live_input(struct loop *loop)
 {
 	bool any = false;
 	int key;
@@ -377,11 +387,11 @@ static bool live_input(struct hub *hub)
 			break;
 		case KEY_UP:
 		case 'k':
-			choose(hub, -1);
+			choose(loop, -1);
 			break;
 		case KEY_DOWN:
 		case 'j':
-			choose(hub, 1);
+			choose(loop, 1);
 			break;
 		case '\f':
 			clearok(stdscr, TRUE);
@@ -389,19 +399,19 @@ static bool live_input(struct hub *hub)
 		}
 	}
 	/* Ready, and nothing to read: the terminal is gone. */
-	if (!any && (hub->fds[hub->sources.nr + 1].revents & (POLLHUP | POLLERR)))
+	if (!any && (loop->fds[loop->sources.nr + 1].revents & (POLLHUP | POLLERR)))
 		return false;
-	draw(hub);
+	draw(loop);
 	return true;
 }
 
-static int live_end(struct hub *hub)
+static int live_end(struct loop *loop)
 {
-	(void)hub;
+	(void)loop;
 	endwin();
 	return EXIT_OK;
 }
 
-const struct view view_live = {
+const struct view live_view = {
 	.begin = live_begin, .round = live_round, .input = live_input, .end = live_end,
 };
