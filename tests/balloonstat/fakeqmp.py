@@ -54,6 +54,7 @@ class FakeGuest:
         self.counts['stat-minor-faults'] = 100000.0
         self.intervals = []             # what was set, in order
         self.commands = []
+        self.junk = []                  # lines that were no commands
         self.clients = 0                # that were greeted
         self.monitor = asyncio.Lock()   # held by the client that is served
         self.began = time.time()
@@ -140,7 +141,12 @@ class FakeGuest:
                 self.clients += 1
                 await self.greet(writer)
                 while line := await reader.readline():
-                    await self.reply(json.loads(line), writer)
+                    try:
+                        message = json.loads(line)
+                    except ValueError:
+                        self.junk.append(line)
+                        continue
+                    await self.reply(message, writer)
                     await writer.drain()
         except (ConnectionError, EOFError):
             pass

@@ -86,7 +86,7 @@ def test_put_back_when_the_disk_is_full(servers, start):
     guest = FakeGuest('vm', interval=0)
     with open('/dev/full', 'w') as full:
         process = start('-q', servers.add(guest), '-p', '7', '-j', '0.1', stdout=full)
-        process.wait(10)
+        assert process.wait(10) == 1
     assert guest.intervals == [7, 0]
 
 

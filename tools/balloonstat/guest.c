@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "descriptors.h"
 #include "guest.h"
 #include "libvirt.h"
 
@@ -605,6 +606,11 @@ static void connect_to(struct guest *g, double now)
 	case ENOTSOCK:
 		set_trouble(g, TROUBLE_NOT_QMP, "%s; --qmp takes the socket of QEMU's -qmp",
 			    strerror(-fd));
+		break;
+	case EMFILE:
+		set_trouble(g, TROUBLE_CONNECT,
+			    "no file descriptor is left of the %llu that are allowed; raise the limit (ulimit -Hn, LimitNOFILE=)",
+			    descriptors_limit());
 		break;
 	default:
 		set_trouble(g, TROUBLE_CONNECT, "cannot connect: %s", strerror(-fd));

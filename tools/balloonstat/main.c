@@ -8,6 +8,7 @@
  */
 #include <locale.h>
 
+#include "descriptors.h"
 #include "view.h"
 
 static const struct view *const views[] = {
@@ -25,6 +26,7 @@ int main(int argc, char **argv)
 	struct view view;
 	int status;
 
+	descriptors_prepare();
 	/* For the live view's drawing; numbers are written as everywhere. */
 	setlocale(LC_CTYPE, "");
 	status = options_parse(&o, argc, argv);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What several views show. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,6 +61,26 @@ const char *view_row(const struct guest *g, char *buf)
 	n += snprintf(buf + n, VIEW_ROW - n, " %3s", units_age(word, from->age));
 	snprintf(buf + n, VIEW_ROW - n, " %s", view_state(g));
 	return buf;
+}
+
+static bool unwritten;
+
+bool view_flush(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return true;
+	if (errno == EPIPE)
+		return false;
+	if (!unwritten)
+		fprintf(stderr, "balloonstat: cannot write to standard output: %s\n",
+			strerror(errno));
+	unwritten = true;
+	return false;
+}
+
+int view_status(const struct loop *loop)
+{
+	return loop->samples && !unwritten ? EXIT_OK : EXIT_TROUBLE;
 }
 
 void view_complain(struct loop *loop)

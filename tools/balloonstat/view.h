@@ -47,6 +47,23 @@ const char *view_state(const struct guest *g);
 void view_complain(struct loop *loop);
 
 /**
+ * view_flush() - have standard output written
+ *
+ * What fails is said on stderr, unless it is that nobody reads any more.
+ *
+ * Return: whether it makes sense to go on.
+ */
+bool view_flush(void);
+
+/**
+ * view_status() - the exit code of a view that has no other
+ * @loop: all guests
+ *
+ * Return: EXIT_TROUBLE if no guest could be read, or view_flush() has failed.
+ */
+int view_status(const struct loop *loop);
+
+/**
  * json_guest() - a guest as an object
  * @g: the guest
  * @l: what is high and low

@@ -135,7 +135,7 @@ static bool check_round(struct loop *loop)
 
 	result = check_report(s->guests, s->nr, loop->options, stdout);
 	said = true;
-	if (fflush(stdout))
+	if (!view_flush())
 		result = SEVERITY_UNKNOWN;
 	return false;
 }

@@ -127,7 +127,8 @@ static bool doctor_round(struct loop *loop)
 		finding("%s", s->error[0] ? s->error : "no guests found");
 	for (size_t i = 0; i < s->nr; i++)
 		examine(s->guests[i], &loop->options->wants.limits);
-	fflush(stdout);
+	if (!view_flush())
+		findings++;
 	return false;
 }
 

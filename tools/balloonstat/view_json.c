@@ -130,12 +130,12 @@ static bool json_round(struct loop *loop)
 		putchar('\n');
 		json_decref(o);
 	}
-	return fflush(stdout) == 0;
+	return view_flush();
 }
 
 static int json_end(struct loop *loop)
 {
-	return loop->samples ? EXIT_OK : EXIT_TROUBLE;
+	return view_status(loop);
 }
 
 const struct view json_view = { .round = json_round, .end = json_end };

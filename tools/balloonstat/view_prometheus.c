@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A file for node_exporter's textfile collector, replaced in one step. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,63 +157,132 @@ int prometheus_metrics(struct guest *const *guests, size_t nr, double now, FILE 
 	return ferror(to) ? -1 : 0;
 }
 
-/* Who reads the file sees the old one or the new one, and nothing in between. */
-static int write_file(const struct loop *loop)
+static int put_all(const struct loop *loop, FILE *to)
 {
 	const struct sources *s = &loop->sources;
-	const char *path = loop->options->prometheus;
 	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return prometheus_metrics(s->guests, s->nr, (double)now.tv_sec + (double)now.tv_nsec / 1e9,
+				  to);
+}
+
+/* Close @to, and leave in errno what went wrong first. */
+static int finish(FILE *to, int err)
+{
+	int first = errno;
+
+	if (!fclose(to))
+		errno = first;
+	else if (!err)
+		err = -1;
+	else
+		errno = first;
+	return err;
+}
+
+/* A pipe or a device is what others have opened, and is not to be replaced. */
+static int write_into(const struct loop *loop, const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0644);
+	FILE *to = fd >= 0 ? fdopen(fd, "w") : NULL;
+
+	if (!to) {
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	return finish(to, put_all(loop, to));
+}
+
+/* Who reads the file sees the old one or the new one, and nothing in between. */
+static int replace(const struct loop *loop, const char *path)
+{
 	char *temporary;
+	int fd, err = -1;
 	mode_t mask;
 	FILE *to;
-	int fd;
 
 	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
 		return -1;
-	fd = mkstemp(temporary);
+	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
-		goto fail;
+		goto out;
 	mask = umask(0);
 	umask(mask);
 	to = fdopen(fd, "w");
-	if (!to) {
+	if (to) {
+		err = fchmod(fd, 0644 & ~mask);
+		if (!err)
+			err = put_all(loop, to);
+		err = finish(to, err);
+	} else {
 		close(fd);
-		goto fail_unlink;
 	}
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (fchmod(fd, 0644 & ~mask) ||
-	    prometheus_metrics(s->guests, s->nr, (double)now.tv_sec + (double)now.tv_nsec / 1e9, to)) {
-		fclose(to);
-		goto fail_unlink;
+	if (!err)
+		err = rename(temporary, path);
+	if (err) {
+		fd = errno;
+		unlink(temporary);
+		errno = fd;
 	}
-	if (fclose(to) || rename(temporary, path))
-		goto fail_unlink;
+out:
 	free(temporary);
-	return 0;
+	return err;
+}
 
-fail_unlink:
-	fd = errno;
-	unlink(temporary);
-	errno = fd;
-fail:
-	fprintf(stderr, "balloonstat: cannot write %s: %s; its directory must exist and be writable\n",
-		path, strerror(errno));
-	free(temporary);
-	return -1;
+static bool is_stdout(const char *path)
+{
+	return !strcmp(path, "-") || !strcmp(path, "/dev/stdout");
+}
+
+static int write_file(const struct loop *loop, const char *path)
+{
+	char *real = realpath(path, NULL);
+	struct stat about;
+	int err;
+
+	if (!lstat(path, &about) && (!real || stat(real, &about) || !S_ISREG(about.st_mode)))
+		err = write_into(loop, path);
+	else
+		err = replace(loop, real ? real : path);
+	free(real);
+	return err;
+}
+
+/* Each failure is said once, until there is another one or none. */
+static void complain(const char *path, int err)
+{
+	static int last;
+	bool place = err == ENOENT || err == EACCES || err == ENOTDIR || err == EROFS;
+
+	if (err && err != last)
+		fprintf(stderr, "balloonstat: cannot write %s: %s%s\n", path, strerror(err),
+			place ? "; its directory must exist and be writable" : "");
+	last = err;
 }
 
 static bool failed;
 
 static bool prometheus_round(struct loop *loop)
 {
+	const char *path = loop->options->prometheus;
+
 	view_complain(loop);
-	failed = write_file(loop);
-	return !failed;
+	if (is_stdout(path)) {
+		put_all(loop, stdout);
+		return view_flush();
+	}
+	errno = 0;
+	failed = write_file(loop, path);
+	complain(path, failed ? errno : 0);
+	/* A disk that is full may have room again in the next round. */
+	return true;
 }
 
 static int prometheus_end(struct loop *loop)
 {
-	return failed || !loop->samples ? EXIT_TROUBLE : EXIT_OK;
+	return failed ? EXIT_TROUBLE : view_status(loop);
 }
 
 const struct view prometheus_view = { .round = prometheus_round, .end = prometheus_end };

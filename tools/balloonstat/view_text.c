@@ -69,13 +69,12 @@ static bool text_round(struct loop *loop)
 		puts(view_row(g, row));
 		explain(g, loop->options);
 	}
-	/* Whoever reads it may have gone, or its disk be full. */
-	return fflush(stdout) == 0;
+	return view_flush();
 }
 
 static int text_end(struct loop *loop)
 {
-	return loop->samples ? EXIT_OK : EXIT_TROUBLE;
+	return view_status(loop);
 }
 
 const struct view text_view = { .round = text_round, .end = text_end };
