@@ -5,6 +5,7 @@ As QEMU does, each serves one client at a time: the next one is greeted when tha
 
 import asyncio
 import json
+import random
 import threading
 import time
 
@@ -26,16 +27,23 @@ GREETING = {'QMP': {'version': {'qemu': {'major': 10, 'minor': 0, 'micro': 2}, '
 class FakeGuest:
     """A QEMU and its guest, as seen over QMP.
 
+    The time from the first question to the first report is random, as it is for a real guest.
+    After that the host asks again so many seconds after each answer.
+
     rates       name -> by how much a counter rises each second
     stats       name -> value, in place of all statistics
     change      a function of the statistics and the number of reports so far, which returns
                 those that are to have another value
     interval    at which the host polls at the beginning. With 0, polling is off
+    seconds     between reports, if that is not the interval
+    phase       of the second in which the first question comes, from 0 to 1; random
+    devices     what query-memory-devices returns
     """
 
     def __init__(self, name='guest', rates=None, stats=None, interval=1, version=(10, 0),
                  actual=1024 * MIB, memory=1024 * MIB, balloon=True, driver=True, running=True,
-                 age=0, silent=False, seconds=1.0, change=None):
+                 age=0, silent=False, seconds=None, change=None,
+                 phase=None, devices=()):
         self.name = name
         self.rates = dict(rates or {})
         self.given = stats
@@ -49,7 +57,9 @@ class FakeGuest:
         self.running = running
         self.age = age
         self.silent = silent            # the guest has never reported
-        self.seconds = seconds          # between reports
+        self.seconds = seconds
+        self.phase = random.random() if phase is None else phase
+        self.devices = list(devices)
         self.counts = {name: 1000.0 for name in COUNTERS}
         self.counts['stat-minor-faults'] = 100000.0
         self.intervals = []             # what was set, in order
@@ -57,9 +67,9 @@ class FakeGuest:
         self.junk = []                  # lines that were no commands
         self.clients = 0                # that were greeted
         self.monitor = asyncio.Lock()   # held by the client that is served
-        self.began = time.time()
+        self.reported = None            # when the last report came
         self.told = 0
-        self.last_update = 0 if silent else int(self.began)
+        self.last_update = 0
 
     def add(self, **counts):
         for name, n in counts.items():
@@ -73,16 +83,33 @@ class FakeGuest:
         stats = {**{name: int(n) for name, n in self.counts.items()}, **GAUGES}
         return {**stats, **(self.change(stats, self.told) if self.change else {})}
 
-    def report(self):
-        """Make a new report, if it is time for one."""
-        now = time.time()
-        reports = int((now - self.began) / self.seconds)
-        if self.silent or not self.interval or reports <= self.told:
-            return
+    def tell(self, when):
+        """Have a report come at this time."""
         for name, rate in self.rates.items():
-            self.counts['stat-' + name] += rate * self.seconds * (reports - self.told)
-        self.told = reports
-        self.last_update = int(self.began + reports * self.seconds) - self.age
+            self.counts['stat-' + name] += rate * (when - self.reported)
+        self.reported = when
+        self.told += 1
+        self.last_update = int(when) - self.age
+
+    def report(self):
+        """Make those reports that are due."""
+        now = time.time()
+        if self.silent:
+            return
+        if self.reported is None:
+            self.reported = now - self.phase * (self.seconds or self.interval or 1)
+            self.last_update = int(self.reported) - self.age
+        period = self.seconds or self.interval
+        while self.interval and self.reported + period <= now:
+            self.tell(self.reported + period)
+
+    def set_interval(self, seconds):
+        """QEMU asks at once when polling is turned on."""
+        self.report()
+        was, self.interval = self.interval, seconds
+        self.intervals.append(seconds)
+        if seconds and not was and not self.silent:
+            self.tell(time.time())
 
     def answer(self, command, arguments):
         """The value that QEMU returns for a command. A KeyError stands for an error."""
@@ -97,7 +124,10 @@ class FakeGuest:
         if command == 'query-status':
             return {'running': self.running, 'status': 'running' if self.running else 'paused'}
         if command == 'query-memory-size-summary':
-            return {'base-memory': self.memory, 'plugged-memory': 0}
+            plugged = sum(device['data']['size'] for device in self.devices)
+            return {'base-memory': self.memory, 'plugged-memory': plugged}
+        if command == 'query-memory-devices':
+            return self.devices
         if command == 'query-balloon':
             return {'actual': self.actual}
         if command == 'x-query-virtio-status':
@@ -115,8 +145,7 @@ class FakeGuest:
         if command == 'qom-get' and path == BALLOON and prop == INTERVAL:
             return self.interval
         if command == 'qom-set' and path == BALLOON and prop == INTERVAL:
-            self.interval = arguments['value']
-            self.intervals.append(arguments['value'])
+            self.set_interval(arguments['value'])
             return {}
         raise KeyError(f"Device '{path}' not found")
 

@@ -23,7 +23,7 @@
 
 static const char *const asks[] = {
 	[ASK_CAPABILITIES] = "capabilities", [ASK_VERSION] = "version", [ASK_NAME] = "name",
-	[ASK_PERIPHERAL] = "peripheral", [ASK_ANON] = "anon", [ASK_MEMORY] = "memory",
+	[ASK_PERIPHERAL] = "peripheral", [ASK_ANON] = "anon", [ASK_MEMORY] = "memory", [ASK_DEVICES] = "devices",
 	[ASK_STATUS] = "status", [ASK_DRIVER] = "driver", [ASK_INTERVAL] = "interval",
 	[ASK_SET_INTERVAL] = "set-interval", [ASK_STATS] = "stats", [ASK_ACTUAL] = "actual",
 };
@@ -282,7 +282,7 @@ static void conversation(const struct options *o, unsigned int damaged)
 		if (!below(30) && guest_waits(g))
 			guest_late(g, 1, now);
 		if (!below(200))
-			guest_restore(g, now);
+			guest_restore(g, &o->wants, now);
 		if (!(i % 8))
 			look_at(g, o);
 		if (g->fresh)

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from conftest import wait_for
+from conftest import TIMEOUT, wait_for
 from fakeqmp import FakeGuest, Hangs
 
 
@@ -90,15 +90,65 @@ def test_put_back_when_the_disk_is_full(servers, start):
     assert guest.intervals == [7, 0]
 
 
-def test_somebody_else_has_changed_it(servers, start):
-    """An interval that somebody else has set meanwhile is left as it is."""
-    guest = FakeGuest('vm', interval=0)
+@pytest.mark.parametrize('theirs', [0, 30])
+def test_somebody_else_has_changed_it(servers, start, theirs):
+    """What was asked for is asked for again. At the end, the interval is what somebody else set."""
+    guest = FakeGuest('vm', interval=5)
     process = start('-q', servers.add(guest), '-p', '7', '-j', '0.2')
     wait_for(lambda: guest.interval == 7, 'polling')
-    guest.interval = 30
+    # The answer has been read, too.
+    for _ in range(2):
+        process.stdout.readline()
+    guest.interval = theirs
+    wait_for(lambda: guest.interval == 7, 'polling again')
+    for _ in range(2):
+        process.stdout.readline()
     process.send_signal(signal.SIGINT)
     process.wait(10)
-    assert guest.interval == 30 and guest.intervals == [7]
+    assert guest.intervals == [7, 7, theirs]
+
+
+def end(process):
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(TIMEOUT) == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize('first, second, both', [(1, 1, 1), (2, 5, 2), (5, 2, 2)])
+@pytest.mark.parametrize('leaves', [0, 1])
+def test_two_that_poll(servers, start, first, second, both, leaves):
+    """Only the last one that leaves restores the interval, and the shortest is in force."""
+    guest = FakeGuest('vm', interval=0)
+    path = servers.add(guest)
+    outputs = [servers.directory / 'first', servers.directory / 'second']
+    running = []
+
+    def polls(output):
+        return f'"polling":{both if output is outputs[1] else first},' in output.read_text()
+    for output, interval in zip(outputs, (first, second)):
+        with output.open('w') as to:
+            running.append(start('-q', path, '-p', interval, '-j', '0.2', stdout=to))
+        wait_for(lambda: polls(output), 'polling')
+    end(running[leaves])
+    asked = len(guest.commands)
+    wait_for(lambda: len(guest.commands) > asked + 10, 'samples')
+    assert guest.interval == both and running[1 - leaves].poll() is None
+    end(running[1 - leaves])
+    assert guest.interval == 0
+
+
+def test_heals_what_was_killed(servers, start):
+    """SIGKILL leaves the interval changed. The next one that polls restores what was before."""
+    guest = FakeGuest('vm', interval=3)
+    path = servers.add(guest)
+    process = start('-q', path, '-p', '7', '-j', '0.2')
+    wait_for(lambda: json.loads(process.stdout.readline()).get('polling') == 7, 'polling')
+    process.kill()
+    process.wait()
+    assert guest.interval == 7
+    process = start('-q', path, '-p', '7', '-j', '0.2')
+    wait_for(lambda: json.loads(process.stdout.readline()).get('polling') == 7, 'polling')
+    end(process)
+    assert guest.interval == 3
 
 
 def test_put_back_after_the_connection_was_lost(servers, start):

@@ -99,7 +99,7 @@ static void why_text(struct text *t, const struct diagnosis *d)
 		add(t, "one report so far: rates need two");
 		break;
 	case WHY_RESET:
-		add(t, "the counters began anew: the guest was rebooted");
+		add(t, "the counters began anew: the guest was rebooted, or another state of it was loaded");
 		break;
 	case WHY_HOST_OLD:
 		add(t, "the host's QEMU does not know the six statistics of pressure");
@@ -109,6 +109,9 @@ static void why_text(struct text *t, const struct diagnosis *d)
 		break;
 	case WHY_ABSURD:
 		add(t, "the guest sends values that cannot be");
+		break;
+	case WHY_JUMPED:
+		add(t, "the counters jumped further than a guest can count: another state of it was loaded, or its values are wrong");
 		break;
 	}
 }
@@ -199,6 +202,8 @@ static void why_advice(struct text *t, enum why why)
 		add(t, "it hangs, is starved of CPU, or its driver was unloaded; look at its console");
 		break;
 	case WHY_ONE_REPORT:
+	case WHY_RESET:
+	case WHY_JUMPED:
 		add(t, "wait for the next");
 		break;
 	case WHY_HOST_OLD:

@@ -57,6 +57,7 @@ const char *why_name(enum why why)
 		[WHY_HOST_OLD] = "host-too-old",
 		[WHY_DRIVER_OLD] = "six-not-sent",
 		[WHY_ABSURD] = "absurd-values",
+		[WHY_JUMPED] = "counters-jumped",
 	};
 
 	return words[why];
@@ -155,8 +156,10 @@ static enum why judge(const struct limits *l, const struct sample *s, const stru
 		return WHY_NEVER_REPORTED;
 	if (age > stale)
 		return WHY_STALE;
-	if (s->absurd || r->absurd)
+	if (s->absurd)
 		return WHY_ABSURD;
+	if (r->absurd)
+		return WHY_JUMPED;
 	if ((s->known & TAGS_PRESSURE) != TAGS_PRESSURE)
 		return WHY_HOST_OLD;
 	if (six_missing(s))
@@ -270,7 +273,7 @@ void diagnose(struct diagnosis *d, const struct limits *l, const struct sample *
 	}
 	d->why = WHY_NOT;
 	/* Nothing new: what was said stands. */
-	if (r->event == RATE_SAME) {
+	if (!rate_is_new(r)) {
 		if (!d->known) {
 			d->regime = REGIME_NO_DATA;
 			d->why = WHY_ONE_REPORT;

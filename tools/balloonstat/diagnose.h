@@ -42,6 +42,7 @@ enum why {
 	WHY_HOST_OLD,
 	WHY_DRIVER_OLD,
 	WHY_ABSURD,
+	WHY_JUMPED,		/* further than a guest can count */
 };
 
 /**

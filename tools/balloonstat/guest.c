@@ -14,6 +14,8 @@
 
 #define INTERVAL	"guest-stats-polling-interval"
 #define MAX_INTERVAL	UINT32_MAX
+/* A path and a URI. */
+#define KEY_MAX		1024
 
 const char *trouble_name(enum trouble trouble)
 {
@@ -91,6 +93,7 @@ static json_t *command(const struct guest *g, enum ask ask, int64_t value)
 		[ASK_VERSION] = "query-version",
 		[ASK_NAME] = "query-name",
 		[ASK_MEMORY] = "query-memory-size-summary",
+		[ASK_DEVICES] = "query-memory-devices",
 		[ASK_STATUS] = "query-status",
 		[ASK_ACTUAL] = "query-balloon",
 	};
@@ -164,21 +167,22 @@ static void ask_all(struct guest *g, enum phase phase, double now, int n, const 
 static void look(struct guest *g, double now)
 {
 	g->path[0] = '\0';
-	g->max = 0;
-	ASK(g, PHASE_LOOK, now, ASK_VERSION, ASK_NAME, ASK_PERIPHERAL, ASK_ANON, ASK_MEMORY);
+	ASK(g, PHASE_LOOK, now, ASK_VERSION, ASK_NAME, ASK_PERIPHERAL, ASK_ANON);
 }
 
 static void take_sample(struct guest *g, const struct guest_wants *wants, double now)
 {
 	memset(&g->next, 0, sizeof(g->next));
 	g->next.running = true;
-	g->next.max = g->max;
+	g->not_ballooned = 0;
 	g->taken = false;
+	/* Memory may be plugged at any time: its size is asked together with the balloon's. */
 	if (wants->driver)
-		ASK(g, PHASE_SAMPLE, now, ASK_DRIVER, ASK_STATS, ASK_INTERVAL, ASK_ACTUAL,
-		    ASK_STATUS);
+		ASK(g, PHASE_SAMPLE, now, ASK_DRIVER, ASK_STATS, ASK_INTERVAL, ASK_MEMORY,
+		    ASK_DEVICES, ASK_ACTUAL, ASK_STATUS);
 	else
-		ASK(g, PHASE_SAMPLE, now, ASK_STATS, ASK_INTERVAL, ASK_ACTUAL, ASK_STATUS);
+		ASK(g, PHASE_SAMPLE, now, ASK_STATS, ASK_INTERVAL, ASK_MEMORY, ASK_DEVICES,
+		    ASK_ACTUAL, ASK_STATUS);
 }
 
 static void set_interval(struct guest *g, enum phase phase, int64_t value, double now)
@@ -193,16 +197,40 @@ static void set_interval(struct guest *g, enum phase phase, int64_t value, doubl
 
 /* --- a sample is complete -------------------------------------------------- */
 
-static double age_of(const struct guest *g, const struct sample *s)
+/* The host's stamps are of another clock if libvirt is on another machine. */
+static bool is_local(const struct guest *g)
 {
-	double age = s->wall - (double)s->last_update;
+	return !g->uri || strstr(g->uri, ":///") || strstr(g->uri, "///?") ||
+	       strstr(g->uri, "+unix");
+}
 
+static double age_of(const struct sample *s)
+{
 	if (!s->last_update)
 		return -1;
-	/* The stamp is the host's: another host's clock may be wrong by anything. */
-	if (age < -2 || (g->uri && !strstr(g->uri, ":///")))
-		age = s->mono - g->report_seen;
-	return age < 0 ? 0 : age;
+	return s->mono - (s->from > 0 ? s->from : s->until);
+}
+
+/* Since when the host has been asking as often as it does. */
+static void note_polling(struct guest *g, struct sample *s)
+{
+	if (g->sample.mono > 0 && s->polling != g->sample.polling &&
+	    g->asked_since < g->sample.mono)
+		g->asked_since = s->mono;
+	s->asked_since = g->asked_since;
+}
+
+/* QEMU forgets the values when the machine begins anew, or when another state is loaded. */
+static void note_restart(struct guest *g, struct sample *s)
+{
+	s->restarted = g->restarted || (g->forgotten && s->set);
+	g->restarted = false;
+	if (s->set)
+		g->forgotten = false;
+	else if (g->has_base && g->base.set)
+		g->forgotten = true;
+	if (s->restarted)
+		g->has_base = false;
 }
 
 static void finish_sample(struct guest *g, const struct guest_wants *wants, double now)
@@ -214,23 +242,29 @@ static void finish_sample(struct guest *g, const struct guest_wants *wants, doub
 	clock_gettime(CLOCK_REALTIME, &wall);
 	s->mono = now;
 	s->wall = (double)wall.tv_sec + (double)wall.tv_nsec / 1e9;
-	s->restarted = g->restarted;
-	g->restarted = false;
-	if (s->restarted)
-		g->has_base = false;
+	s->max = s->max > g->not_ballooned ? s->max - g->not_ballooned : 0;
+	note_polling(g, s);
+	note_restart(g, s);
+	rate_when(s, g->sample.mono > 0 ? &g->sample : NULL, is_local(g));
 	rate_between(g->has_base || s->restarted ? &g->base : NULL, s, &r);
-	if (r.event != RATE_SAME) {
-		g->report_seen = now;
+	if (r.event == RATE_SAME && s->set)
+		g->base.last_seen = now;
+	if (rate_is_new(&r)) {
 		g->rates = r;
+		/* What came before polling was turned on is of any time. */
+		if (s->set && (s->until > g->asked_since || !g->asked_since)) {
+			g->base = *s;
+			g->has_base = true;
+		}
 	}
-	/* The last rates stand until there are others. */
+	/* The last rates stand until there are others. But a kill happens once. */
 	g->rates.event = r.event;
-	if (r.event != RATE_SAME && s->set) {
-		g->base = *s;
-		g->has_base = true;
+	if (!rate_is_new(&r)) {
+		g->rates.delta[VIRTIO_BALLOON_S_OOM_KILL] = 0;
+		g->rates.rate[VIRTIO_BALLOON_S_OOM_KILL] = 0;
 	}
 	g->sample = *s;
-	g->age = age_of(g, s);
+	g->age = age_of(s);
 	g->age_then = g->age;
 	diagnose(&g->diagnosis, &wants->limits, s, &g->rates, g->age);
 	/* But not those of a guest that is silent. */
@@ -289,7 +323,10 @@ static bool take_result(struct guest *g, enum ask ask, const json_t *result)
 				      "/machine/peripheral", g->path, g->backend);
 		return json_is_array(result);
 	case ASK_MEMORY:
-		g->max = reply_memory(result);
+		g->next.max = reply_memory(result);
+		return true;
+	case ASK_DEVICES:
+		g->not_ballooned = reply_no_balloon(result);
 		return true;
 	case ASK_STATUS:
 		g->next.running = !json_is_false(json_object_get(result, "running"));
@@ -333,35 +370,49 @@ static void take_error(struct guest *g, enum ask ask, const json_t *message)
 		g->path[0] = '\0';		/* unplugged; look again */
 		g->found = false;
 	}
-	if (ask == ASK_SET_INTERVAL && g->phase == PHASE_ENABLE)
-		g->polling_changed = false;
 }
 
-static void enabled(struct guest *g, const struct guest_wants *wants, double now)
+/* What all balloonstats on this machine call this guest. */
+static void claim_key(const struct guest *g, char *key, size_t len)
 {
-	/* A connection may have been lost in between, and the value is still ours. */
-	bool ours = g->polling_changed && g->next.polling == g->polling_ours;
+	char *real = g->source == SOURCE_QMP ? realpath(g->address, NULL) : NULL;
 
-	if (g->next.polling == wants->poll) {
-		if (!ours)
-			g->polling_changed = false;
-		take_sample(g, wants, now);
-		return;
+	snprintf(key, len, "%s %s %s", g->source == SOURCE_QMP ? "qmp" : "libvirt",
+		 g->uri ? g->uri : "", real ? real : g->address);
+	free(real);
+}
+
+/* Whether polling is to be set, because it never was, or somebody has changed it. */
+static bool polling_is_wrong(struct guest *g, const struct guest_wants *wants)
+{
+	char key[KEY_MAX];
+
+	if (!wants->poll || g->restoring || g->set_tried)
+		return false;
+	if (!g->claim.held) {
+		claim_key(g, key, sizeof(key));
+		if (!claim_begin(&g->claim, key, g->sample.polling, wants->poll))
+			return false;
 	}
-	if (g->restoring) {
+	return claim_look(&g->claim, g->sample.polling);
+}
+
+static void enable(struct guest *g, double now)
+{
+	g->set_tried = true;
+	/* QEMU asks at once, so what came before is not to be compared with. */
+	g->asked_since = g->sample.mono;
+	g->has_base = false;
+	set_interval(g, PHASE_ENABLE, g->claim.set, now);
+}
+
+static void begin_restore(struct guest *g, const struct guest_wants *wants, double now)
+{
+	if (!claim_is_last(&g->claim)) {
+		claim_end(&g->claim, false);
 		rest(g, wants);
 		return;
 	}
-	if (!ours)
-		g->polling_before = g->next.polling;
-	g->polling_ours = wants->poll;
-	/* Before it is sent: who leaves before the answer has it to put back too. */
-	g->polling_changed = true;
-	set_interval(g, PHASE_ENABLE, wants->poll, now);
-}
-
-static void begin_restore(struct guest *g, double now)
-{
 	g->next.polling = -1;
 	ASK(g, PHASE_RESTORE, now, ASK_INTERVAL);
 }
@@ -371,22 +422,22 @@ static void next_phase(struct guest *g, const struct guest_wants *wants, enum as
 		       double now)
 {
 	if (g->phase == PHASE_RESTORE && last == ASK_INTERVAL &&
-	    g->next.polling == g->polling_ours) {
-		set_interval(g, PHASE_RESTORE, g->polling_before, now);
+	    g->next.polling == g->claim.set && g->claim.set != g->claim.before) {
+		set_interval(g, PHASE_RESTORE, g->claim.before, now);
 		return;
 	}
 	if (g->phase == PHASE_RESTORE) {
 		/* Refused: nobody can do more; trouble says why. */
 		if (g->trouble != TROUBLE_REFUSED)
-			g->polling_changed = false;
+			claim_end(&g->claim, true);
 		g->restoring = false;
 		rest(g, wants);
 		return;
 	}
 	if (g->phase == PHASE_SAMPLE && g->taken)
 		finish_sample(g, wants, now);
-	if (g->restoring && g->path[0]) {
-		begin_restore(g, now);
+	if (g->restoring && g->path[0] && g->claim.held) {
+		begin_restore(g, wants, now);
 		return;
 	}
 
@@ -407,19 +458,16 @@ static void next_phase(struct guest *g, const struct guest_wants *wants, enum as
 		}
 		clear_trouble(g);
 		g->found = true;
-		if (wants->poll)
-			ASK(g, PHASE_ENABLE, now, ASK_INTERVAL);
-		else
-			take_sample(g, wants, now);
+		take_sample(g, wants, now);
 		break;
 	case PHASE_ENABLE:
-		if (last == ASK_INTERVAL && g->trouble != TROUBLE_REFUSED)
-			enabled(g, wants, now);
-		else
-			take_sample(g, wants, now);
+		take_sample(g, wants, now);
 		break;
 	default:
-		rest(g, wants);
+		if (g->fresh && polling_is_wrong(g, wants))
+			enable(g, now);
+		else
+			rest(g, wants);
 	}
 }
 
@@ -524,6 +572,7 @@ struct guest *guest_new(enum guest_source source, const char *uri, const char *a
 	if (!g)
 		return NULL;
 	g->stream.fd = -1;
+	g->claim.fd = -1;
 	g->source = source;
 	g->age = -1;
 	g->driver = -1;
@@ -544,6 +593,7 @@ void guest_free(struct guest *g)
 	if (!g)
 		return;
 	stream_close(&g->stream);
+	claim_end(&g->claim, false);
 	free(g->address);
 	free(g->uri);
 	free(g);
@@ -620,6 +670,7 @@ static void connect_to(struct guest *g, double now)
 void guest_begin(struct guest *g, const struct guest_wants *wants, double now)
 {
 	g->fresh = false;
+	g->set_tried = false;
 	if (g->phase == PHASE_DOWN) {
 		/* First say so. */
 		if (!g->lost && now >= g->retry)
@@ -703,21 +754,21 @@ static bool may_be_reached(const struct guest *g)
 	       (g->trouble == TROUBLE_NONE || g->trouble == TROUBLE_BUSY);
 }
 
-void guest_restore(struct guest *g, double now)
+void guest_restore(struct guest *g, const struct guest_wants *wants, double now)
 {
 	bool again = g->restoring;
 
 	g->restoring = true;
-	if (!g->polling_changed)
+	if (!g->claim.held)
 		return;
 	if (g->phase == PHASE_READY && g->path[0] && !again)
-		begin_restore(g, now);
+		begin_restore(g, wants, now);
 	else if (may_be_reached(g) || (g->phase == PHASE_DOWN && !again))
 		connect_to(g, now);
 }
 
 bool guest_restored(const struct guest *g)
 {
-	return !g->polling_changed || !g->restoring ||
+	return !g->claim.held || !g->restoring ||
 	       (g->phase == PHASE_DOWN && !may_be_reached(g));
 }

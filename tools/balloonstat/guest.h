@@ -3,6 +3,7 @@
 #ifndef BALLOONSTAT_GUEST_H
 #define BALLOONSTAT_GUEST_H
 
+#include "claim.h"
 #include "diagnose.h"
 #include "reply.h"
 #include "stream.h"
@@ -50,6 +51,7 @@ enum ask {
 	ASK_PERIPHERAL,
 	ASK_ANON,
 	ASK_MEMORY,
+	ASK_DEVICES,
 	ASK_STATUS,
 	ASK_DRIVER,
 	ASK_INTERVAL,
@@ -129,10 +131,12 @@ struct guest {
 	struct sample next;	/* being filled in */
 	struct sample base;	/* the last with another report */
 	bool has_base, restarted, taken;
-	double report_seen, age_then;
-	uint64_t max;
-	bool polling_changed;
-	int64_t polling_before, polling_ours;
+	double age_then;
+	uint64_t not_ballooned;
+	double asked_since;
+	bool forgotten;		/* by the host: the next report is a first one */
+	struct claim claim;	/* a part in having the host poll */
+	bool set_tried;		/* in this round */
 	bool restoring;
 	bool named;
 	bool found;		/* @path is that of the QEMU that is there now */
@@ -215,13 +219,15 @@ void guest_late(struct guest *g, double timeout, double now);
 /**
  * guest_restore() - begin to put the polling interval back
  * @g: a guest
+ * @wants: as in guest_begin()
  * @now: seconds of CLOCK_MONOTONIC
  *
  * An answer that is waited for is waited for first. Nothing is done where
- * nothing was changed, or where somebody else has changed it since. May be called
+ * nothing was changed, where somebody else has changed it since, or where another
+ * balloonstat still has the host poll. May be called
  * again for a guest that is not restored: a busy monitor may be free by then.
  */
-void guest_restore(struct guest *g, double now);
+void guest_restore(struct guest *g, const struct guest_wants *wants, double now);
 
 /**
  * guest_restored() - whether nothing is left to be put back, or nothing can be

@@ -150,10 +150,16 @@ static bool has_settled(const struct loop *loop)
 		case WHY_NEVER_REPORTED:
 		case WHY_ONE_REPORT:
 		case WHY_RESET:
+		case WHY_JUMPED:
 			return false;
 		case WHY_STALE:
 			/* Asked again just now, it may answer yet. */
-			if (g->polling_changed)
+			if (g->claim.held)
+				return false;
+			break;
+		case WHY_POLLING_OFF:
+			/* It is about to be turned on. */
+			if (loop->options->wants.poll && g->trouble == TROUBLE_NONE)
 				return false;
 			break;
 		case WHY_HOST_OLD:
@@ -201,23 +207,23 @@ static void put_back(struct loop *loop, const sigset_t *mask)
 	loop->now = monotonic();
 	deadline = loop->now + RESTORE_TIMEOUT;
 	for (i = 0; i < s->nr; i++)
-		guest_restore(s->guests[i], loop->now);
+		guest_restore(s->guests[i], &loop->options->wants, loop->now);
 	while (!all_restored(s) && loop->now < deadline) {
 		work(loop, &blind, loop->now + RESTORE_AGAIN, mask);
 		for (i = 0; i < s->nr; i++)
 			if (!guest_restored(s->guests[i]))
-				guest_restore(s->guests[i], loop->now);
+				guest_restore(s->guests[i], &loop->options->wants, loop->now);
 	}
 	for (i = 0; i < s->nr; i++) {
 		const struct guest *g = s->guests[i];
 
 		/* A guest that is gone has no polling any more. */
-		if (g->polling_changed && g->trouble != TROUBLE_GONE &&
+		if (g->claim.held && g->trouble != TROUBLE_GONE &&
 		    g->trouble != TROUBLE_CONNECT)
 			fprintf(stderr,
 				"balloonstat: %s: polling could not be put back from %lld to %lld s: set guest-stats-polling-interval of %s with qom-set\n",
-				g->name, (long long)g->polling_ours,
-				(long long)g->polling_before, g->path);
+				g->name, (long long)g->claim.set, (long long)g->claim.before,
+				g->path);
 	}
 }
 

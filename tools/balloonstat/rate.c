@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <math.h>
 #include <string.h>
 
 #include "rate.h"
 
-/* What no machine does in a second: a PiB, 2^40 events. */
-#define MAX_BYTES_PER_S		((double)(1ULL << 50))
-#define MAX_EVENTS_PER_S	((double)(1ULL << 40))
+/* What no machine does in a second: 4 TiB, 2^28 events. */
+#define MAX_BYTES_PER_S		((double)(1ULL << 42))
+#define MAX_EVENTS_PER_S	((double)(1ULL << 28))
 
 /* Reports come with some delay: more than so many intervals is a gap. */
 #define GAP_INTERVALS		3
 #define GAP_SLACK		2.0
+
+/* What clocks may differ by, what a guest takes to answer, the least time between reports. */
+#define SLACK			0.05
+#define LATENCY			0.02
+#define SHORTEST		0.1
 
 #define PAGE			4096
 
@@ -25,22 +31,75 @@ static bool same_report(const struct sample *a, const struct sample *b)
 	return true;
 }
 
+void rate_when(struct sample *s, const struct sample *before, bool stamps)
+{
+	double stamp = (double)s->last_update - (s->wall - s->mono);
+	bool agrees = stamps && stamp <= s->mono && (!before || stamp + 1 >= before->mono);
+
+	s->last_seen = s->mono;
+	if (before && same_report(before, s)) {
+		s->from = before->from;
+		s->until = before->until;
+		return;
+	}
+	s->from = before ? before->mono : 0;
+	s->until = s->mono;
+	if (!agrees)
+		return;
+	if (s->from < stamp)
+		s->from = stamp;
+	if (s->until > stamp + 1)
+		s->until = stamp + 1;
+}
+
 /*
- * The moments of looking are exact but late by up to an interval, each by about
- * as much as the other; the stamps are early, by up to a second.
+ * For how many seconds of those in which @old may have come, @new can have come @n periods
+ * later. The report that followed @old was not there yet when @old was seen last.
  */
+static double overlap(const struct sample *old, const struct sample *new, double n)
+{
+	double period = (double)new->polling, from = old->last_seen - period - LATENCY, until;
+
+	if (from < old->from)
+		from = old->from;
+	from += n * period;
+	until = old->until + n * period + SLACK;
+
+	return (until < new->until ? until : new->until) - (from > new->from ? from : new->from);
+}
+
+/*
+ * The host asks again a period after the guest has answered, and the guest answers at
+ * once, or a little later. So find the number of periods that fits best. 0: none does.
+ */
+static double whole_periods(const struct sample *old, const struct sample *new)
+{
+	double period = (double)new->polling, best = 0, fits = -LATENCY, most;
+
+	if (period <= 0 || old->polling != new->polling || old->from < new->asked_since)
+		return 0;
+	/* One, and more only where reports came that nobody looked at. */
+	most = 1 + floor((new->until - old->last_seen + SLACK) / period);
+	for (double n = 1; n <= most; n++) {
+		if (overlap(old, new, n) > fits) {
+			fits = overlap(old, new, n);
+			best = n;
+		}
+	}
+	return best * period;
+}
+
+/* Seconds between two reports; negative if that is not known well enough. */
 static double time_between(const struct sample *old, const struct sample *new)
 {
-	double seen = new->mono - old->mono;
-	double stamped = (double)new->last_update - (double)old->last_update;
+	double least = new->from - old->until, most = new->until - old->from;
+	double exact = whole_periods(old, new);
 
-	if (stamped < 0)		/* the host's clock was set */
-		stamped = seen;
-	if (seen > stamped + 1)
-		seen = stamped + 1;
-	if (seen < stamped - 1)
-		seen = stamped - 1;
-	return seen < 0.1 ? 0.1 : seen;
+	if (exact > 0)
+		return exact;
+	if (most > 2 * least + SLACK)
+		return -1;
+	return least + most < 2 * SHORTEST ? SHORTEST : (least + most) / 2;
 }
 
 /*
@@ -116,6 +175,11 @@ void rate_between(const struct sample *old, const struct sample *new, struct rat
 		return;
 	}
 	r->seconds = time_between(old, new);
+	if (r->seconds < 0) {
+		memset(r, 0, sizeof(*r));
+		r->event = RATE_UNSURE;
+		return;
+	}
 	r->event = RATE_OK;
 	if (new->polling > 0 && r->seconds > GAP_INTERVALS * (double)new->polling + GAP_SLACK)
 		r->event = RATE_GAP;
@@ -142,6 +206,8 @@ const char *rate_event_name(enum rate_event event)
 		return "first";
 	case RATE_SAME:
 		return "no-new-report";
+	case RATE_UNSURE:
+		return "unsure";
 	case RATE_OK:
 		return "ok";
 	case RATE_GAP:

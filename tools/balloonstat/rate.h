@@ -9,6 +9,7 @@
  * enum rate_event - what happened between two samples
  * @RATE_FIRST: there is no sample to compare with
  * @RATE_SAME: the guest has not reported since
+ * @RATE_UNSURE: it has, but nobody knows how long after the report before: look again
  * @RATE_OK: the rates are good
  * @RATE_GAP: so are they, but as a mean over more than the guest was to take
  * @RATE_RESET: the counters began anew: the guest was rebooted
@@ -16,6 +17,7 @@
 enum rate_event {
 	RATE_FIRST,
 	RATE_SAME,
+	RATE_UNSURE,
 	RATE_OK,
 	RATE_GAP,
 	RATE_RESET,
@@ -42,15 +44,35 @@ struct rates {
 };
 
 /**
+ * rate_when() - find out when a guest's report came
+ * @s: from, until and last_seen are filled in
+ * @before: the look before, or NULL
+ * @stamps: the host's clock is this machine's
+ *
+ * The host stamps whole seconds, and looks are seldom. Both together leave a second
+ * at the most. A stamp that does not agree with the looks is of a clock that was set.
+ */
+void rate_when(struct sample *s, const struct sample *before, bool stamps);
+
+/**
  * rate_between() - compare two samples of one guest
  * @old: the last sample that had a report, or NULL
  * @new: a later one
  * @r: the result
  *
- * The time between reports is taken from the two moments of looking, corrected
- * by the host's time stamps, which have whole seconds only.
+ * The time between reports is known as far as it is known when each came. The host
+ * asks again so many seconds after the guest has answered, which decides the rest.
  */
 void rate_between(const struct sample *old, const struct sample *new, struct rates *r);
+
+/**
+ * rate_is_new() - whether a report was compared, or is to be the first of others
+ * @r: of rate_between()
+ */
+static inline bool rate_is_new(const struct rates *r)
+{
+	return r->event != RATE_SAME && r->event != RATE_UNSURE;
+}
 
 /**
  * rate_has() - whether a counter's rate is known

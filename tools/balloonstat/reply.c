@@ -145,6 +145,25 @@ uint64_t reply_memory(const json_t *result)
 	return (uint64_t)base + (uint64_t)plugged;
 }
 
+uint64_t reply_no_balloon(const json_t *result)
+{
+	uint64_t sum = 0;
+	json_t *device;
+	size_t i;
+
+	json_array_foreach(result, i, device) {
+		const char *type = json_string_value(json_object_get(device, "type"));
+		json_t *data = json_object_get(device, "data");
+		int64_t size;
+
+		if (type && strcmp(type, "dimm") &&
+		    !reply_integer(json_object_get(data, "size"), 1LL << 55, &size) &&
+		    sum + (uint64_t)size <= 1ULL << 56)
+			sum += (uint64_t)size;
+	}
+	return sum;
+}
+
 /* Each is a name, a colon and an explanation. */
 static bool lists(const json_t *array, const char *name)
 {

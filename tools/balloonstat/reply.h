@@ -96,6 +96,17 @@ int reply_balloon(const json_t *result, const char *parent, char *path, char *ba
 uint64_t reply_memory(const json_t *result);
 
 /**
+ * reply_no_balloon() - memory of the machine that the balloon has nothing to do with
+ * @result: what query-memory-devices returned
+ *
+ * QEMU reckons the balloon's size from the boot memory and the DIMMs, and leaves out
+ * what other devices have, such as virtio-mem.
+ *
+ * Return: bytes that reply_memory() has and query-balloon leaves out.
+ */
+uint64_t reply_no_balloon(const json_t *result);
+
+/**
  * reply_driver() - whether a driver runs the device
  * @result: what x-query-virtio-status returned
  * @stats: set to whether it has taken the statistics queue

@@ -8,6 +8,10 @@
  * struct sample - what the host said about one guest at one moment
  * @mono: when, in seconds of CLOCK_MONOTONIC
  * @wall: the same moment, in seconds since 1970
+ * @from: the guest's report came at this moment or later, seconds of CLOCK_MONOTONIC
+ * @until: it came at this moment or earlier
+ * @last_seen: the last look that showed this report
+ * @asked_since: since when @polling has been what it is; 0: since before the first look
  * @last_update: when the guest's last report came, in whole seconds of the
  *	host's clock; 0: there was none
  * @polling: the host asks the guest every so many seconds; 0: not at all
@@ -23,6 +27,10 @@
 struct sample {
 	double mono;
 	double wall;
+	double from;
+	double until;
+	double last_seen;
+	double asked_since;
 	int64_t last_update;
 	int64_t polling;
 	uint32_t known;

@@ -92,7 +92,7 @@ static void look_for_domains(struct sources *s, double now)
 /* Was found by itself, and is not to be found any more. */
 static bool has_left(const struct sources *s, const struct guest *g)
 {
-	if (g->phase != PHASE_DOWN || g->polling_changed)
+	if (g->phase != PHASE_DOWN)
 		return false;
 	if (g->source == SOURCE_LIBVIRT)
 		return !s->options->domains_nr && g->trouble == TROUBLE_CONNECT;

@@ -336,7 +336,7 @@ static void remember(struct guest *g)
 	double scanned = r->rate[VIRTIO_BALLOON_S_ASYNC_SCAN] +
 			 r->rate[VIRTIO_BALLOON_S_DIRECT_SCAN];
 
-	if (!g->fresh || r->event == RATE_SAME)
+	if (!g->fresh || !rate_is_new(r))
 		return;
 	g->shown.history[g->shown.history_nr++ % GUEST_HISTORY] = memory > 0 ? scanned / memory : 0;
 }

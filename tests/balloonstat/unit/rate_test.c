@@ -41,14 +41,14 @@ static const struct {
 	  RATE_SAME, -1, false, false },
 	{ "a report without change is one", 1, 1, { 100, 100 }, STALLS, { 5, 5 }, { ALL, ALL },
 	  false, RATE_OK, 0, false, false },
-	{ "two reports in one second of the stamp", 0.5, 0, { 100, 101 }, STALLS, { 5, 10 },
-	  { ALL, ALL }, false, RATE_OK, 10, false, false },
+	{ "two looks in half a second, and the host asks each second", 0.5, 0, { 100, 101 },
+	  STALLS, { 5, 10 }, { ALL, ALL }, false, RATE_OK, 5, false, false },
 	{ "seen late: the stamp bounds the time", 10, 1, { 100, 200 }, STALLS, { 0, 10 },
-	  { ALL, ALL }, false, RATE_OK, 5, false, false },
-	{ "seen early: the stamp bounds the time", 1, 5, { 100, 200 }, STALLS, { 0, 10 },
-	  { ALL, ALL }, false, RATE_OK, 2.5, false, false },
-	{ "the host's clock was set back", 2, -3600, { 100, 200 }, STALLS, { 0, 10 },
-	  { ALL, ALL }, false, RATE_OK, 5, false, false },
+	  { ALL, ALL }, false, RATE_OK, 10, false, false },
+	{ "the host's clock was set forward", 1, 3600, { 100, 200 }, STALLS, { 0, 10 },
+	  { ALL, ALL }, false, RATE_OK, 10, false, false },
+	{ "the host's clock was set back", 1, -3600, { 100, 200 }, STALLS, { 0, 10 },
+	  { ALL, ALL }, false, RATE_OK, 10, false, false },
 	{ "a gap", 60, 60, { 100, 200 }, STALLS, { 0, 60 }, { ALL, ALL }, false,
 	  RATE_GAP, 1, false, false },
 	{ "a reboot", 1, 1, { 100000, 50 }, STALLS, { 70, 0 }, { ALL, ALL }, false,
@@ -89,6 +89,9 @@ static void test_table(void **state)
 		print_message("  %s\n", table[i].what);
 		for (int j = 0; j < 2; j++) {
 			s[j].mono = 1000 + j * table[i].seen;
+			s[j].wall = 1000000.5 + j * table[i].seen;
+			if (fabs(table[i].stamped) > 1000)
+				s[j].wall += j * (table[i].stamped - table[i].seen);
 			s[j].last_update = 1000000 + (int64_t)(j * table[i].stamped);
 			s[j].polling = 1;
 			s[j].set = table[i].set[j];
@@ -96,6 +99,8 @@ static void test_table(void **state)
 			s[j].value[table[i].tag] = table[i].value[j];
 		}
 		s[1].restarted = table[i].restarted;
+		rate_when(&s[0], NULL, true);
+		rate_when(&s[1], &s[0], true);
 		rate_between(&s[0], &s[1], &r);
 		assert_string_equal(rate_event_name(r.event), rate_event_name(table[i].event));
 		assert_int_equal(rate_has(&r, table[i].tag), table[i].rate >= 0);
@@ -122,13 +127,105 @@ static void test_first(void **state)
 static void test_wrapped_faults(void **state)
 {
 	struct sample a = { .set = ALL, .last_update = 1, .value[FAULTS] = UINT32_MAX - 49 };
-	struct sample b = { .mono = 1, .set = ALL, .last_update = 2, .value[FAULTS] = 50 };
+	struct sample b = { .mono = 1, .from = 1, .until = 1, .set = ALL, .last_update = 2,
+			    .value[FAULTS] = 50 };
 	struct rates r;
 
 	(void)state;
 	rate_between(&a, &b, &r);
 	assert_int_equal(r.event, RATE_OK);
 	assert_int_equal(r.delta[FAULTS], 100);
+}
+
+#define LATENCY	0.003	/* of the guest's answer */
+
+/*
+ * A guest counts 725 page faults a second and reports each @period seconds. Whatever
+ * part of a second it reports in, and we look in, no rate may be far from that.
+ */
+static void watch(double period, double every, double phase, double fraction)
+{
+	struct sample look = { }, base = { }, last = { };
+	bool have_base = false, have_last = false;
+	int good = 0, bad = 0;
+
+	for (int i = 0; i < 40 + 5 * period / every; i++) {
+		struct rates r;
+		double now = 1000 + i * every;
+		double reports = floor((now - 990 - phase) / (period + LATENCY));
+		double came = 990 + phase + reports * (period + LATENCY);
+
+		memset(&look, 0, sizeof(look));
+		look.mono = now;
+		look.wall = 1000000 + fraction + now;
+		look.last_update = (int64_t)floor(1000000 + fraction + came);
+		look.polling = (int64_t)period;
+		look.set = ALL;
+		look.value[FAULTS] = 5000 + (uint64_t)(725 * (came - 900));
+		rate_when(&look, have_last ? &last : NULL, true);
+		assert_true(look.from <= came + 1e-6 && came <= look.until + 1e-6);
+		rate_between(have_base ? &base : NULL, &look, &r);
+		if (r.event == RATE_SAME)
+			base.last_seen = now;
+		if (rate_is_new(&r)) {
+			base = look;
+			have_base = true;
+		}
+		if (rate_has(&r, FAULTS)) {
+			bool right = fabs(r.rate[FAULTS] - 725) <= 0.05 * 725;
+
+			if (!right && (every <= period || r.rate[FAULTS] < 300 ||
+				       r.rate[FAULTS] > 1500))
+				fail_msg("%g s, look each %g s, phase %g, %g: %g faults/s",
+					 period, every, phase, fraction, r.rate[FAULTS]);
+			/* Two looks may be a period more or less apart than the reports. */
+			*(right ? &good : &bad) += 1;
+		}
+		last = look;
+		have_last = true;
+	}
+	assert_true(good >= 3);
+	assert_true(bad <= 1 + good / 10);
+}
+
+static void test_any_phase(void **state)
+{
+	static const double periods[] = { 1, 2, 5, 10 }, looks[] = { 0.25, 1, 2, 7 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(periods) / sizeof(*periods); i++)
+		for (size_t j = 0; j < sizeof(looks) / sizeof(*looks); j++)
+			for (double phase = 0; phase < periods[i]; phase += 0.07)
+				for (double fraction = 0; fraction < 1; fraction += 0.13)
+					watch(periods[i], looks[j], phase, fraction);
+}
+
+/* Polling was turned on: the report before may be of any time, and the next comes at once. */
+static void test_report_of_before(void **state)
+{
+	struct sample a = { .mono = 1000, .wall = 1000000.9, .last_update = 1000000, .set = ALL,
+			    .polling = 1, .value[FAULTS] = 100, .asked_since = 999.99 };
+	struct sample b = a, c;
+	struct rates r;
+
+	(void)state;
+	b.mono = 1000.25;
+	b.wall = 1000001.15;
+	b.value[FAULTS] = 110;
+	rate_when(&a, NULL, true);
+	rate_when(&b, &a, true);
+	rate_between(&a, &b, &r);
+	assert_int_equal(r.event, RATE_UNSURE);
+	/* The report after that is compared with the first: that time is known better. */
+	c = b;
+	c.mono = 1004.25;
+	c.wall = 1000005.15;
+	c.last_update = 1000004;
+	c.value[FAULTS] = 1100;
+	rate_when(&c, &b, true);
+	rate_between(&a, &c, &r);
+	assert_int_equal(r.event, RATE_OK);
+	assert_true(r.rate[FAULTS] > 200 && r.rate[FAULTS] < 300);
 }
 
 static void test_units(void **state)
@@ -192,6 +289,8 @@ int rate_tests(void)
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_first),
 		cmocka_unit_test(test_wrapped_faults),
+		cmocka_unit_test(test_any_phase),
+		cmocka_unit_test(test_report_of_before),
 		cmocka_unit_test(test_units),
 		cmocka_unit_test(test_tags),
 	};
