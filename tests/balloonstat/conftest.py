@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from common.project import BALLOONSTAT
 from fakeqmp import Servers
 
-TIMEOUT = 60
+TIMEOUT = int(os.environ.get("BALLOONSTAT_TIMEOUT", 60))
 
 
 def pytest_sessionstart(session):

@@ -57,6 +57,7 @@ class FakeGuest:
         self.running = running
         self.age = age
         self.silent = silent            # the guest has never reported
+        self.stalled = False            # it does not report any more
         self.seconds = seconds
         self.phase = random.random() if phase is None else phase
         self.devices = list(devices)
@@ -94,7 +95,7 @@ class FakeGuest:
     def report(self):
         """Make those reports that are due."""
         now = time.time()
-        if self.silent:
+        if self.silent or self.stalled:
             return
         if self.reported is None:
             self.reported = now - self.phase * (self.seconds or self.interval or 1)

@@ -73,14 +73,14 @@ def test_documents_name_all_options(run, man):
 
 def test_man_page_has_the_limits(man):
     table = limits()
-    assert len(table) == 15
+    assert len(table) == 16
     for name, default in table.items():
         assert re.search(rf'^ +{name}={re.escape(default)}( |$)', man, re.M), name
 
 
 def test_man_page_has_the_names(man):
     names = re.findall(r'\[REGIME_\w+\] = "([a-z-]+)"', (TOOL / 'diagnose.c').read_text())
-    assert len(names) == 9
+    assert len(names) == 10
     for name in names:
         assert re.search(rf'^ +{name}( \(row \d\))?$', man, re.M), name
 

@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Pure: a diagnosis in words. */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "diagnose.h"
 #include "units.h"
+
+/* Seconds in which a guest replaces all of its page cache, below which that is said. */
+#define TURNOVER	60
+/* By how much more memory is suggested, and to a multiple of what. */
+#define MORE		1.25
+#define STEP		(64.0 * 1024 * 1024)
+/* What kswapd is to have free in advance: that of so many seconds. The kernel's limits. */
+#define AHEAD		0.1
+#define SCALE_MIN	50
+#define SCALE_MAX	1000
 
 struct text {
 	char *buf;
@@ -116,12 +127,24 @@ static void why_text(struct text *t, const struct diagnosis *d)
 	}
 }
 
-static void regime_text(struct text *t, const struct diagnosis *d)
+/* What cannot be told from a guest that needs more memory. */
+static void add_turnover(struct text *t, const struct evidence *e)
+{
+	double reclaimed = e->direct_reclaim + e->async_reclaim;
+
+	if (reclaimed >= e->kscan_high && e->caches > 0 && e->caches / reclaimed < TURNOVER)
+		add(t, ", its page cache is replaced every %.0f s: harmless if it reads each file once, too little memory if it reads the same ones again, which the numbers do not tell",
+		    e->caches / reclaimed < 1 ? 1 : e->caches / reclaimed);
+}
+
+static void regime_text(struct text *t, const struct diagnosis *d, enum regime regime)
 {
 	const struct evidence *e = &d->evidence;
 	char buf[UNITS_LEN];
 
-	switch (d->regime) {
+	if (d->evidence_age >= 1)
+		add(t, "%.0f s ago: ", d->evidence_age);
+	switch (regime) {
 	case REGIME_CRITICAL:
 		add(t, "oom-kills +%.0f, ", d->kills_seen);
 		add_stalls(t, e);
@@ -129,7 +152,8 @@ static void regime_text(struct text *t, const struct diagnosis *d)
 		add_avail(t, e);
 		break;
 	case REGIME_CGROUP_OOM:
-		add(t, "oom-kills +%.0f without an alloc-stall", d->kills_seen);
+		add(t, "oom-kills +%.0f, alloc-stalls %s/s", d->kills_seen,
+		    units_count(buf, e->stalls));
 		add_avail(t, e);
 		break;
 	case REGIME_THRASHING:
@@ -149,14 +173,14 @@ static void regime_text(struct text *t, const struct diagnosis *d)
 		break;
 	case REGIME_KSWAPD_FAILS:
 		add_kswapd(t, e);
-		add(t, ", no alloc-stalls");
+		add(t, ", alloc-stalls %s/s", units_count(buf, e->stalls));
 		add_avail(t, e);
 		break;
 	case REGIME_CGROUP_LIMIT:
 		if (e->by_swap) {
 			add_rate(t, "swapped out", e->swap_out);
-			add_rate(t, ", of which the whole guest's reclaim explains",
-				 e->direct_reclaim + e->async_reclaim);
+			add_rate(t, ", while the whole guest's reclaim scans",
+				 e->direct_scan + e->async_scan);
 		} else {
 			add_rate(t, "direct-scans", e->direct_scan);
 			add(t, " (high: %s)", units_bytes(buf, e->scan_high));
@@ -171,6 +195,7 @@ static void regime_text(struct text *t, const struct diagnosis *d)
 			add_rate(t, " and reclaims", e->async_reclaim);
 		}
 		add_avail(t, e);
+		add_turnover(t, e);
 	}
 }
 
@@ -179,10 +204,15 @@ const char *diagnosis_reason(const struct diagnosis *d, char *buf, size_t len)
 	struct text t = { buf, len, 0 };
 
 	buf[0] = '\0';
-	if (d->regime == REGIME_NO_DATA)
+	if (d->regime == REGIME_NO_DATA) {
 		why_text(&t, d);
-	else
-		regime_text(&t, d);
+	} else if (d->regime == REGIME_SILENT) {
+		add(&t, "no report for %.0f s since it was %s, asked every %lld s; ", d->age,
+		    regime_name(d->silent_since), (long long)d->polling);
+		regime_text(&t, d, d->silent_since);
+	} else {
+		regime_text(&t, d, d->regime);
+	}
 	return buf;
 }
 
@@ -220,10 +250,31 @@ static void why_advice(struct text *t, enum why why)
 	}
 }
 
-/* More memory: out of the balloon if that holds much, else from the host. */
-static void more_memory(struct text *t, const struct evidence *e, const struct limits *l)
+/* A quarter more than it has, as far as the machine has it. 0: it has all. */
+static double more(const struct evidence *e)
+{
+	double size = e->actual > 0 ? e->actual : e->memory;
+
+	if (e->balloon <= 0 || e->max <= 0)
+		return 0;
+	size = (floor(size * MORE / STEP) + 1) * STEP;
+	return size > e->max ? e->max : size;
+}
+
+static void add_command(struct text *t, double size, const char *domain)
+{
+	if (domain)
+		add(t, "virsh setmem %s %.0fM --live", domain, size / (1024 * 1024));
+	else
+		add(t, "{\"execute\": \"balloon\", \"arguments\": {\"value\": %.0f}}", size);
+}
+
+/* More memory: out of the balloon if that holds any, else from the host. */
+static void more_memory(struct text *t, const struct evidence *e, const struct limits *l,
+			const char *domain)
 {
 	char balloon[UNITS_LEN], max[UNITS_LEN];
+	double size = more(e);
 
 	if (e->balloon > 0 && e->max > 0 &&
 	    e->balloon >= l->v[LIMIT_BALLOON_LARGE] / 100 * e->max)
@@ -235,61 +286,105 @@ static void more_memory(struct text *t, const struct evidence *e, const struct l
 		    units_bytes(max, e->max));
 	else
 		add(t, "guest too small: give it more memory or less to do");
+	if (size > 0) {
+		add(t, ": ");
+		add_command(t, size, domain);
+	}
+	if (e->balloon >= 0 && e->max > 0 && size >= e->max)
+		add(t, "; more than %s at a restart only, or by plugging memory in", max);
+	else if (e->balloon >= 0 && e->max > 0 && !(size > 0))
+		add(t, "; that takes a restart, or plugging memory in");
 }
 
-static bool plenty(const struct evidence *e, const struct limits *l)
+/* kswapd begins earlier, so that it has free what the guest takes in a moment. */
+static void earlier(struct text *t, const struct evidence *e)
 {
-	return e->avail >= l->v[LIMIT_AVAIL_LOW] / 100 * e->memory;
+	double factor = ceil(10000 * AHEAD * (e->direct_reclaim + e->async_reclaim) / e->memory);
+
+	if (factor < SCALE_MIN)
+		factor = SCALE_MIN;
+	if (factor > SCALE_MAX)
+		factor = SCALE_MAX;
+	add(t, "there is page cache enough, but it gives way too late: raise vm.watermark_scale_factor in the guest: sysctl vm.watermark_scale_factor=%.0f (10 unless it was changed)",
+	    factor);
 }
 
-const char *diagnosis_advice(const struct diagnosis *d, const struct limits *l, char *buf,
-			     size_t len)
+/* Where memory is available, more of it is not what is missing. */
+static void not_enough(struct text *t, const struct evidence *e, const struct limits *l,
+		       const char *domain)
+{
+	char avail[UNITS_LEN];
+
+	if (evidence_plenty(e, l))
+		add(t, "%s are available, so it is not short of memory as a whole: a container at its limit, a NUMA node, or memory that cannot be reclaimed",
+		    units_bytes(avail, e->avail));
+	else
+		more_memory(t, e, l, domain);
+}
+
+static void regime_advice(struct text *t, const struct diagnosis *d, const struct limits *l,
+			  enum regime regime, const char *domain)
 {
 	const struct evidence *e = &d->evidence;
-	struct text t = { buf, len, 0 };
 
-	buf[0] = '\0';
-	switch (d->regime) {
-	case REGIME_NO_DATA:
-		why_advice(&t, d->why);
-		break;
+	switch (regime) {
 	case REGIME_CRITICAL:
-		more_memory(&t, e, l);
-		add(&t, "; the guest's log says what was killed, and whether for a cgroup's limit");
+		/* The kill has made room, so what is available says nothing. */
+		more_memory(t, e, l, domain);
+		add(t, "; the guest's log says what was killed, and whether for a cgroup's limit");
 		break;
 	case REGIME_CGROUP_OOM:
-		add(&t, "likely a container at its own limit: raise its memory.max; ");
-		add(&t, "the count does not tell, the guest's log does");
+		add(t, "likely a container at its own limit: raise its memory.max; ");
+		add(t, "the count does not tell, the guest's log does");
 		break;
 	case REGIME_THRASHING:
-		more_memory(&t, e, l);
+		not_enough(t, e, l, domain);
 		if (e->swap_in >= e->return_min)
-			add(&t, "; what it swaps out it needs at once");
+			add(t, "; what it swaps out it needs at once");
 		break;
 	case REGIME_RECLAIM:
-		if (plenty(e, l) && e->returned < l->v[LIMIT_RETURN_HIGH])
-			add(&t, "there is page cache enough, but it gives way too late: raise vm.watermark_scale_factor in the guest");
+		if (evidence_plenty(e, l) && e->returned < l->v[LIMIT_RETURN_HIGH])
+			earlier(t, e);
 		else
-			more_memory(&t, e, l);
+			not_enough(t, e, l, domain);
 		break;
 	case REGIME_STALLS:
-		add(&t, "little can be scanned: memory is locked, in huge pages, or the kernel's; ");
-		add(&t, "not a cgroup's doing, on no kernel from " KERNELS);
+		if (e->ratio >= l->v[LIMIT_RATIO_LOW])
+			add(t, "each stall finds at once what it needs: kswapd does the work, and is a little late; ");
+		else
+			add(t, "little can be scanned: memory is locked, in huge pages, or the kernel's; ");
+		add(t, "not a cgroup's doing, on no kernel from " KERNELS);
 		break;
 	case REGIME_KSWAPD_FAILS:
-		add(&t, "the next demand for memory will wait: ");
-		more_memory(&t, e, l);
+		add(t, "the next demand for memory will wait: ");
+		not_enough(t, e, l, domain);
 		break;
 	case REGIME_CGROUP_LIMIT:
 		if (e->by_swap)
-			add(&t, "a container at its limit swaps, or somebody asked for reclaim: ");
+			add(t, "a container at its limit swaps, or somebody asked for reclaim: ");
 		else
-			add(&t, "a container is at its limit, not the guest: ");
-		add(&t, "raise its memory.max or memory.high%s, more guest memory does not help",
+			add(t, "on Linux 7.3 a container is at its limit, not the guest; before 6.12 khugepaged makes huge pages, which is harmless: ");
+		add(t, "raise its memory.max or memory.high%s, more guest memory does not help",
 		    e->in_cgroup ? ", as it thrashes" : "");
 		break;
 	default:
 		break;
+	}
+}
+
+const char *diagnosis_advice(const struct diagnosis *d, const struct limits *l,
+			     const char *domain, char *buf, size_t len)
+{
+	struct text t = { buf, len, 0 };
+
+	buf[0] = '\0';
+	if (d->regime == REGIME_NO_DATA) {
+		why_advice(&t, d->why);
+	} else if (d->regime == REGIME_SILENT) {
+		add(&t, "it hangs, most likely for want of memory; look at its console; ");
+		regime_advice(&t, d, l, d->silent_since, domain);
+	} else {
+		regime_advice(&t, d, l, d->regime, domain);
 	}
 	return buf;
 }

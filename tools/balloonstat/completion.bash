@@ -4,7 +4,7 @@
 _balloonstat_limits()
 {
 	echo stall-high stall-min scan-high kscan-high ratio-low return-high return-min \
-		scan-per-stall avail-low balloon-large leave rise hold oom-hold stale
+		scan-per-stall avail-low balloon-large memory-max leave rise hold oom-hold stale
 }
 
 _balloonstat()

@@ -9,6 +9,15 @@
 #define BATCH	(128 * 1024.0)
 #define PAGE	4096.0
 
+/*
+ * The kernel tries 16 times to reclaim before it kills for the whole guest, and counts
+ * each as a stall. A kill for a cgroup's limit brings none. In between is ours.
+ */
+#define STALLS_OF_KILL	8
+
+/* A better diagnosis is shown after so many reports at least. */
+#define CALM_REPORTS	2
+
 /* The shortest age at which a report is stale, whatever the interval. */
 #define STALE_SLACK	2.0
 
@@ -22,6 +31,7 @@ static const char *const names[REGIME_NR] = {
 	[REGIME_CGROUP_OOM] = "cgroup-oom",
 	[REGIME_THRASHING] = "thrashing",
 	[REGIME_CRITICAL] = "critical",
+	[REGIME_SILENT] = "silent",
 };
 
 const char *regime_name(enum regime regime)
@@ -38,6 +48,7 @@ enum severity regime_severity(enum regime regime)
 		return SEVERITY_OK;
 	case REGIME_THRASHING:
 	case REGIME_CRITICAL:
+	case REGIME_SILENT:
 		return SEVERITY_CRITICAL;
 	default:
 		return SEVERITY_WARNING;
@@ -88,14 +99,20 @@ static double rate_of(const struct rates *r, unsigned int tag)
 	return r->rate[tag];		/* 0 where it is not valid */
 }
 
+bool evidence_plenty(const struct evidence *e, const struct limits *l)
+{
+	return e->avail >= 0 && e->avail >= l->v[LIMIT_AVAIL_LOW] / 100 * e->memory;
+}
+
 static void gather(struct evidence *e, const struct limits *l, const struct sample *s,
 		   const struct rates *r)
 {
-	double reclaimed, faulted;
+	double reclaimed, returned, memory;
 
 	memset(e, 0, sizeof(*e));
 	e->kills = (double)r->delta[VIRTIO_BALLOON_S_OOM_KILL];
 	e->stalls = rate_of(r, VIRTIO_BALLOON_S_ALLOC_STALL);
+	e->stall_count = (double)r->delta[VIRTIO_BALLOON_S_ALLOC_STALL];
 	e->direct_scan = rate_of(r, VIRTIO_BALLOON_S_DIRECT_SCAN);
 	e->direct_reclaim = rate_of(r, VIRTIO_BALLOON_S_DIRECT_RECLAIM);
 	e->async_scan = rate_of(r, VIRTIO_BALLOON_S_ASYNC_SCAN);
@@ -107,6 +124,9 @@ static void gather(struct evidence *e, const struct limits *l, const struct samp
 	e->max = (double)s->max;
 	e->balloon = s->max && s->actual && s->actual <= s->max ?
 		(double)(s->max - s->actual) : -1;
+	e->actual = (double)s->actual;
+	e->caches = sample_has(s, VIRTIO_BALLOON_S_CACHES) ?
+		(double)s->value[VIRTIO_BALLOON_S_CACHES] : -1;
 	e->avail = sample_has(s, VIRTIO_BALLOON_S_AVAIL) ?
 		(double)s->value[VIRTIO_BALLOON_S_AVAIL] : -1;
 	if (sample_has(s, VIRTIO_BALLOON_S_MEMTOT))
@@ -116,25 +136,32 @@ static void gather(struct evidence *e, const struct limits *l, const struct samp
 	if (e->memory <= 0)
 		e->memory = GIB;	/* better than nothing */
 
-	e->stall_high = l->v[LIMIT_STALL_HIGH] * e->memory / GIB;
+	/* What hurts does not grow for ever with the guest. */
+	memory = e->memory;
+	if (memory > l->v[LIMIT_MEMORY_MAX] * GIB)
+		memory = l->v[LIMIT_MEMORY_MAX] * GIB;
+	e->stall_high = l->v[LIMIT_STALL_HIGH] * memory / GIB;
 	if (e->stall_high < l->v[LIMIT_STALL_MIN])
 		e->stall_high = l->v[LIMIT_STALL_MIN];
 	/* What stalls that are just high scan if each does one batch. */
-	e->scan_high = l->v[LIMIT_SCAN_HIGH] / 100 * e->memory;
+	e->scan_high = l->v[LIMIT_SCAN_HIGH] / 100 * memory;
 	if (e->scan_high < l->v[LIMIT_STALL_MIN] * BATCH)
 		e->scan_high = l->v[LIMIT_STALL_MIN] * BATCH;
-	e->kscan_high = l->v[LIMIT_KSCAN_HIGH] / 100 * e->memory;
-	e->return_min = l->v[LIMIT_RETURN_MIN] / 100 * e->memory;
+	e->kscan_high = l->v[LIMIT_KSCAN_HIGH] / 100 * memory;
+	e->return_min = l->v[LIMIT_RETURN_MIN] / 100 * memory;
 	if (e->return_min < BATCH)
 		e->return_min = BATCH;
 
 	e->ratio = percent(e->direct_reclaim, e->direct_scan);
-	/* A major fault reads at least a page: of swap, or of a file. */
-	faulted = e->major_faults * PAGE;
-	if (faulted < e->swap_in)
-		faulted = e->swap_in;
+	/*
+	 * What is swapped in was swapped out for nothing. A major fault may as well be the
+	 * first read of a file; only where nothing is available it is likely the second.
+	 */
+	returned = e->swap_in;
+	if (returned < e->major_faults * PAGE && !evidence_plenty(e, l))
+		returned = e->major_faults * PAGE;
 	reclaimed = e->direct_reclaim + e->async_reclaim;
-	e->returned = faulted >= e->return_min ? percent(faulted, reclaimed) : -1;
+	e->returned = returned >= e->return_min ? percent(returned, reclaimed) : -1;
 }
 
 static bool six_missing(const struct sample *s)
@@ -188,13 +215,18 @@ static enum regime classify(struct diagnosis *d, const struct limits *l, struct 
 	/* Far more scanned than the few that stalled can have done. */
 	unstalled = !d->stall_high && e->direct_scan >=
 		    e->stalls * l->v[LIMIT_SCAN_PER_STALL] * MIB;
-	/* Swapped out, but reclaimed by nobody who is counted. */
+	/*
+	 * Swapped out, but scanned by nobody who is counted. What is reclaimed does not count:
+	 * it is written long before it is reclaimed.
+	 */
 	unclaimed = e->swap_out >= e->scan_high &&
-		    e->swap_out > 2 * (e->direct_reclaim + e->async_reclaim);
+		    e->swap_out > 2 * (e->direct_scan + e->async_scan);
 	loud = e->async_scan + e->direct_scan >= e->kscan_high;
 
 	if (e->kills > 0)
-		return e->stalls + d->stalls_before > 0 ? REGIME_CRITICAL : REGIME_CGROUP_OOM;
+		return e->stall_count + d->stalls_before >= STALLS_OF_KILL ||
+		       (e->avail >= 0 && !evidence_plenty(e, l)) ?
+		       REGIME_CRITICAL : REGIME_CGROUP_OOM;
 	if (d->stall_high && d->scan_high)
 		return d->ratio_low || d->returns ? REGIME_THRASHING : REGIME_RECLAIM;
 	if (d->stall_high)
@@ -219,31 +251,79 @@ static enum regime classify(struct diagnosis *d, const struct limits *l, struct 
 	return REGIME_HEALTHY;
 }
 
-static void show(struct diagnosis *d, enum regime regime, double now)
+static void show(struct diagnosis *d, enum regime regime, const struct evidence *e,
+		 double now)
 {
 	if (d->regime != regime || !d->known)
 		d->since = now;
 	d->regime = regime;
 	d->known = true;
-	d->rising = 0;
+	d->alarmed = regime_severity(regime) == SEVERITY_CRITICAL;
+	d->evidence = *e;
+	d->evidence_at = now;
 	d->calm_since = now;
+	d->calm_reports = 0;
 }
 
-/* Worse things are shown once seen again, better ones when they last. */
-static void settle(struct diagnosis *d, const struct limits *l, enum regime regime,
-		   const struct evidence *e, double now)
+static void note(struct diagnosis *d, enum regime regime, const struct evidence *e,
+		 double seconds)
 {
-	if (d->known && regime > d->regime) {
-		d->calm_since = now;
-		if (++d->rising < l->v[LIMIT_RISE])
-			return;
-	} else if (d->known && regime < d->regime) {
-		d->rising = 0;
-		if (now - d->calm_since < l->v[LIMIT_HOLD])
-			return;
+	unsigned int i = d->last_nr++ % DIAGNOSIS_REPORTS;
+
+	d->last[i].regime = regime;
+	d->last[i].seconds = seconds;
+	d->last[i].evidence = *e;
+}
+
+/* The worst that the last few reports have shown for long enough, all together. */
+static enum regime worst(const struct diagnosis *d, const struct limits *l)
+{
+	unsigned int nr = d->last_nr < DIAGNOSIS_REPORTS ? d->last_nr : DIAGNOSIS_REPORTS;
+
+	for (int regime = REGIME_CRITICAL; regime > (int)d->regime; regime--) {
+		double seconds = 0;
+
+		for (unsigned int i = 0; i < nr; i++)
+			if ((int)d->last[i].regime >= regime)
+				seconds += d->last[i].seconds;
+		/* The time between reports is known to a few percent. */
+		if (seconds > 0 && seconds >= 0.95 * l->v[LIMIT_RISE])
+			return (enum regime)regime;
 	}
-	d->evidence = *e;
-	show(d, regime, now);
+	return d->regime;
+}
+
+/* The last report that was as bad. */
+static const struct evidence *evidence_of(const struct diagnosis *d, enum regime regime)
+{
+	unsigned int i = d->last_nr;
+
+	while (i-- && d->last_nr - i <= DIAGNOSIS_REPORTS)
+		if (d->last[i % DIAGNOSIS_REPORTS].regime >= regime)
+			return &d->last[i % DIAGNOSIS_REPORTS].evidence;
+	return &d->evidence;
+}
+
+/* Worse things are shown when the last reports have them for long, better ones when they last. */
+static void settle(struct diagnosis *d, const struct limits *l, enum regime regime,
+		   const struct evidence *e, double seconds, double now)
+{
+	enum regime bad;
+
+	note(d, regime, e, seconds);
+	bad = worst(d, l);
+	if (!d->known || regime == d->regime) {
+		show(d, regime, e, now);
+	} else if (bad > d->regime) {
+		show(d, bad, evidence_of(d, bad), now);
+	} else if (regime > d->regime) {
+		d->calm_since = now;
+		d->calm_reports = 0;
+	} else if (++d->calm_reports >= CALM_REPORTS &&
+		   now - d->calm_since >= l->v[LIMIT_HOLD]) {
+		d->last_nr = 0;
+		show(d, regime, e, now);
+	}
 }
 
 static void forget(struct diagnosis *d, enum why why, double now)
@@ -256,6 +336,21 @@ static void forget(struct diagnosis *d, enum why why, double now)
 	d->since = since;
 }
 
+/* Nothing is worse than a guest that was critical and does not answer any more. */
+static bool falls_silent(struct diagnosis *d, enum why why, double now)
+{
+	if (!d->alarmed || why != WHY_STALE)
+		return false;
+	if (d->regime != REGIME_SILENT) {
+		d->silent_since = d->regime;
+		d->since = now;
+	}
+	d->regime = REGIME_SILENT;
+	d->why = why;
+	d->evidence_age = now - d->evidence_at;
+	return true;
+}
+
 void diagnose(struct diagnosis *d, const struct limits *l, const struct sample *s,
 	      const struct rates *r, double age)
 {
@@ -263,11 +358,14 @@ void diagnose(struct diagnosis *d, const struct limits *l, const struct sample *
 	struct evidence e;
 	enum regime regime;
 
-	if (why != WHY_NOT)
-		forget(d, why, s->mono);
 	d->age = age;
 	d->polling = s->polling;
+	if (falls_silent(d, why, s->mono))
+		return;
 	if (why != WHY_NOT) {
+		forget(d, why, s->mono);
+		d->age = age;
+		d->polling = s->polling;
 		gather(&d->evidence, l, s, r);
 		return;
 	}
@@ -278,12 +376,17 @@ void diagnose(struct diagnosis *d, const struct limits *l, const struct sample *
 			d->regime = REGIME_NO_DATA;
 			d->why = WHY_ONE_REPORT;
 		}
+		if (d->evidence_at < d->judged_at)
+			d->evidence_age = s->mono - d->evidence_at;
 		return;
 	}
+	/* It has come back. What it says now is to be judged by itself. */
+	if (d->regime == REGIME_SILENT)
+		d->known = false;
 
 	gather(&e, l, s, r);
 	regime = classify(d, l, &e);
-	d->stalls_before = e.stalls;
+	d->stalls_before = e.stall_count;
 	if (e.kills > 0) {
 		/* A container's kill does not make less of the guest's own. */
 		if (!d->kills_seen || regime >= d->kill_regime) {
@@ -298,9 +401,11 @@ void diagnose(struct diagnosis *d, const struct limits *l, const struct sample *
 	/* A kill is an event: it is shown at once and for a while. */
 	if (d->kills_seen && regime <= d->kill_regime &&
 	    (!d->known || d->regime <= d->kill_regime)) {
-		d->evidence = d->kill_evidence;
-		show(d, d->kill_regime, s->mono);
-		return;
+		show(d, d->kill_regime, &d->kill_evidence, s->mono);
+		d->evidence_at = d->last_kill;
+	} else {
+		settle(d, l, regime, &e, r->seconds, s->mono);
 	}
-	settle(d, l, regime, &e, s->mono);
+	d->judged_at = s->mono;
+	d->evidence_age = d->evidence_at < d->judged_at ? d->judged_at - d->evidence_at : 0;
 }

@@ -19,6 +19,7 @@ enum regime {
 	REGIME_RECLAIM,		/* row 3: allocations reclaim, with success */
 	REGIME_THRASHING,	/* row 4: little success, or for nothing */
 	REGIME_CRITICAL,	/* row 1: a kill, and pressure on the whole guest */
+	REGIME_SILENT,		/* no report any more since it was critical or thrashing */
 	REGIME_NR,
 };
 
@@ -49,6 +50,7 @@ enum why {
  * struct evidence - the numbers that lead to a diagnosis
  * @kills: OOM kills since the report before
  * @stalls: allocation stalls a second
+ * @stall_count: allocation stalls since the report before
  * @direct_scan: bytes a second
  * @direct_reclaim: bytes a second
  * @async_scan: bytes a second
@@ -57,7 +59,9 @@ enum why {
  * @swap_out: bytes a second
  * @major_faults: a second
  * @avail: bytes that are to be had without swapping; negative: not known
+ * @caches: bytes of page cache; negative: not known
  * @memory: bytes that the guest manages, balloon subtracted
+ * @actual: bytes of the machine, balloon subtracted; 0: not known
  * @balloon: bytes in the balloon; negative: not known
  * @max: bytes of the machine; 0: not known
  * @stall_high: a second: what is high in this guest
@@ -72,17 +76,20 @@ enum why {
  */
 struct evidence {
 	double kills;
-	double stalls;
+	double stalls, stall_count;
 	double direct_scan, direct_reclaim;
 	double async_scan, async_reclaim;
 	double swap_in, swap_out;
 	double major_faults;
-	double avail, memory, balloon, max;
+	double avail, caches, memory, actual, balloon, max;
 	double stall_high, scan_high, kscan_high, return_min;
 	double ratio, returned;
 	bool by_swap;
 	bool in_cgroup;
 };
+
+/* Reports that are judged together. */
+#define DIAGNOSIS_REPORTS	4
 
 /**
  * struct diagnosis - what is the matter with a guest, and its past
@@ -92,6 +99,8 @@ struct evidence {
  * @since: when @regime was first shown, seconds of CLOCK_MONOTONIC
  * @age: of the last report, in seconds; negative: there is none
  * @polling: seconds; 0: off
+ * @evidence_age: seconds since the report of @evidence, if later ones were better; else 0
+ * @silent_since: what it was before REGIME_SILENT
  * @kills_seen: OOM kills within the last "oom-hold" seconds
  *
  * The rest belongs to diagnose().
@@ -103,16 +112,25 @@ struct diagnosis {
 	double since;
 	double age;
 	int64_t polling;
+	double evidence_age;
+	enum regime silent_since;
 	double kills_seen;
 
+	struct {
+		enum regime regime;
+		double seconds;
+		struct evidence evidence;
+	} last[DIAGNOSIS_REPORTS];
+	unsigned int last_nr;
+	double evidence_at, judged_at;
 	double last_kill;
 	enum regime kill_regime;
 	struct evidence kill_evidence;
 	double stalls_before;
-	bool known;
+	bool known, alarmed;
 	bool stall_high, scan_high, kscan_high;
 	bool ratio_low, kratio_low, returns;
-	unsigned int rising;
+	unsigned int calm_reports;
 	double calm_since;
 };
 
@@ -126,6 +144,13 @@ struct diagnosis {
  */
 void diagnose(struct diagnosis *d, const struct limits *l, const struct sample *s,
 	      const struct rates *r, double age);
+
+/**
+ * evidence_plenty() - whether much memory is to be had without swapping
+ * @e: of a diagnosis
+ * @l: what is high and low
+ */
+bool evidence_plenty(const struct evidence *e, const struct limits *l);
 
 /**
  * regime_name() - the regime in a word
@@ -161,12 +186,13 @@ const char *diagnosis_reason(const struct diagnosis *d, char *buf, size_t len);
  * diagnosis_advice() - what an operator can do, as a sentence
  * @d: the diagnosis
  * @l: what is high and low
+ * @domain: libvirt's name of the guest, for a command; NULL: it is reached over QMP
  * @buf: where to write
  * @len: size of @buf
  *
  * Return: @buf, without a full stop at the end; empty if there is nothing to do.
  */
-const char *diagnosis_advice(const struct diagnosis *d, const struct limits *l, char *buf,
-			     size_t len);
+const char *diagnosis_advice(const struct diagnosis *d, const struct limits *l,
+			     const char *domain, char *buf, size_t len);
 
 #endif

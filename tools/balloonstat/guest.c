@@ -366,6 +366,9 @@ static void take_error(struct guest *g, enum ask ask, const json_t *message)
 	if (!reply_text(json_object_get(message, "error"), "desc", desc, sizeof(desc)))
 		snprintf(desc, sizeof(desc), "no reason given");
 	set_trouble(g, TROUBLE_REFUSED, "QEMU refuses: %s", desc);
+	/* Without it nobody knows how old a report may be. */
+	if (ask == ASK_INTERVAL)
+		g->taken = false;
 	if (ask == ASK_STATS) {
 		g->path[0] = '\0';		/* unplugged; look again */
 		g->found = false;
@@ -600,8 +603,8 @@ void guest_free(struct guest *g)
 }
 
 static const char busy[] =
-	"another client (libvirt?) holds this monitor, and QEMU serves one at a time; "
-	"give QEMU one more -qmp unix:PATH,server=on,wait=off";
+	"another client (libvirt?) holds this monitor, QEMU hangs, or this is no QMP socket; "
+	"QEMU serves one client at a time: give it one more -qmp unix:PATH,server=on,wait=off";
 
 /*
  * A monitor that is not to be had is left alone for so many timeouts, so that it is
@@ -642,7 +645,7 @@ static void connect_to(struct guest *g, double now)
 	g->found = false;
 	switch (-fd) {
 	case EAGAIN:
-		set_trouble(g, TROUBLE_BUSY, "%s", busy);
+		set_trouble(g, TROUBLE_BUSY, "too many wait for this socket already: %s", busy);
 		break;
 	case ENOENT:
 	case ECONNREFUSED:
@@ -738,7 +741,7 @@ void guest_late(struct guest *g, double timeout, double now)
 			hang_up(g);
 			g->retry = now + BUSY_PAUSE * timeout;
 		}
-		set_trouble(g, TROUBLE_BUSY, "no greeting: %s", busy);
+		set_trouble(g, TROUBLE_BUSY, "no greeting for %.1f s: %s", now - g->asked, busy);
 		return;
 	}
 	set_trouble(g, TROUBLE_LATE, "no answer from %s for %.0f s%s",

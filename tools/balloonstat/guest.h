@@ -245,6 +245,17 @@ static inline bool guest_reached(const struct guest *g)
 }
 
 /**
+ * guest_domain() - what libvirt calls a guest
+ * @g: a guest
+ *
+ * Return: the name; NULL if it is not reached through libvirt.
+ */
+static inline const char *guest_domain(const struct guest *g)
+{
+	return g->source == SOURCE_LIBVIRT ? g->address : NULL;
+}
+
+/**
  * trouble_name() - the trouble in a word, for output
  * @trouble: of a guest
  */

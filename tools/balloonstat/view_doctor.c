@@ -60,12 +60,12 @@ static void missing(const struct sample *s)
 
 	if (!(s->set & TAGS_EVENTS) && s->set & TAGS_GAUGES)
 		finding("no counters: the guest's kernel was built without CONFIG_VM_EVENT_COUNTERS");
-	else if (last == VIRTIO_BALLOON_S_HTLB_PGFAIL || last == VIRTIO_BALLOON_S_CACHES)
-		finding("the guest sends tags 0 to %d only: its driver is the stock one of a kernel before 6.12 (install virtio-balloon there), or was loaded with max_stat_tag=%d, which the host cannot tell apart; in the guest: cat /sys/module/virtio_balloon/parameters/max_stat_tag",
-			last, last);
 	else if (last >= 0)
-		finding("the guest sends tags 0 to %d only: its driver was loaded with max_stat_tag=%d",
-			last, last);
+		finding("the guest sends tags 0 to %d only: %s; or it has virtio-balloon, loaded with max_stat_tag=%d, which the host cannot tell apart; in the guest: cat /sys/module/virtio_balloon/parameters/max_stat_tag",
+			last, last == VIRTIO_BALLOON_S_HTLB_PGFAIL ?
+			"so does the stock driver of Linux before 6.12 (install virtio-balloon there)" :
+			"so may the driver of an older kernel or of another system, such as Windows",
+			last);
 	else
 		finding("the guest leaves out some of the six statistics of pressure");
 }
@@ -100,7 +100,8 @@ static void examine(const struct guest *g, const struct limits *l)
 	show_guest(g);
 	if (g->trouble != TROUBLE_NONE) {
 		finding("%s", g->error);
-		if (g->trouble != TROUBLE_REFUSED)
+		/* Nothing is known without a sample. */
+		if (!g->fresh)
 			return;
 	}
 	if (!s->running)

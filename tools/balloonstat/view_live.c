@@ -273,7 +273,7 @@ static void draw_detail(const struct loop *loop, int y)
 		 diagnosis_reason(&g->diagnosis, words, sizeof(words)));
 	y = draw_words(y, line);
 	snprintf(line, sizeof(line), "-> %s",
-		 diagnosis_advice(&g->diagnosis, &loop->options->wants.limits, words,
+		 diagnosis_advice(&g->diagnosis, &loop->options->wants.limits, guest_domain(g), words,
 				  sizeof(words)));
 	if (words[0])
 		draw_words(y, line);

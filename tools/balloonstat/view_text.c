@@ -49,7 +49,7 @@ static void explain(struct guest *g, const struct options *o)
 	g->shown.regime = g->diagnosis.regime;
 	printf("    %s: %s\n", regime_name(g->diagnosis.regime),
 	       diagnosis_reason(&g->diagnosis, text, sizeof(text)));
-	if (diagnosis_advice(&g->diagnosis, &o->wants.limits, text, sizeof(text))[0])
+	if (diagnosis_advice(&g->diagnosis, &o->wants.limits, guest_domain(g), text, sizeof(text))[0])
 		printf("    -> %s\n", text);
 }
 

@@ -15,6 +15,7 @@ struct report {
 	double kills, stalls;
 	double dscan, dreclaim, kscan, kreclaim;	/* MiB */
 	double swin, swout, majflt;			/* MiB, MiB, faults */
+	double avail;					/* %; 0 stands for 5 */
 };
 
 static const struct report quiet = { };
@@ -28,9 +29,26 @@ static const struct report kswapd_only = { .kscan = 60, .kreclaim = 40, .swin = 
 static const struct report row2 = { .stalls = 200, .dscan = 0.01, .dreclaim = 0.01 };
 static const struct report row5 = { .kscan = 60, .kreclaim = 3 };
 static const struct report oom = { .kills = 1, .stalls = 500, .dscan = 90, .dreclaim = 1 };
-static const struct report lone_oom = { .kills = 1 };
-static const struct report cgroup_73 = { .dscan = 40, .dreclaim = 35 };
-static const struct report cgroup_61 = { .swout = 20 };
+static const struct report lone_oom = { .kills = 1, .avail = 90 };
+static const struct report cgroup_73 = { .dscan = 40, .dreclaim = 35, .avail = 60 };
+static const struct report cgroup_61 = { .swout = 20, .avail = 60 };
+/* A database that reads its files by mmap: each read is a major fault, and nothing is short. */
+static const struct report mmap_reads = { .kscan = 20, .kreclaim = 19, .majflt = 20000, .avail = 76 };
+static const struct report mmap_stalls = { .stalls = 20, .dscan = 3, .dreclaim = 3, .kscan = 20,
+					   .kreclaim = 19, .majflt = 20000, .avail = 76 };
+/* Programs whose code does not fit any more are read again and again, by major faults. */
+static const struct report code_again = { .kscan = 20, .kreclaim = 19, .majflt = 20000, .avail = 2 };
+/* The pages that are written to swap now are reclaimed in a later report. */
+static const struct report writes_first = { .kscan = 40, .kreclaim = 5, .swout = 20 };
+/* It counts a stall for each huge page that it reclaims for. */
+static const struct report khugepaged = { .stalls = 0.2, .dscan = 4, .dreclaim = 3.9, .avail = 40 };
+static const struct report burst = { .stalls = 500, .dscan = 60, .dreclaim = 55 };
+static const struct report container_oom = { .kills = 1, .stalls = 0.02, .dscan = 0.1,
+					     .dreclaim = 0.1, .avail = 90 };
+static const struct report large_guest = { .stalls = 500, .dscan = 200, .dreclaim = 8 };
+static const struct report reads_back = { .kscan = 200, .kreclaim = 198, .avail = 60 };
+static const struct report some_stalls = { .stalls = 1.9, .kscan = 60, .kreclaim = 3 };
+static const struct report quick_stalls = { .stalls = 200, .dscan = 0.1, .dreclaim = 0.095 };
 
 struct bench {
 	struct diagnosis d;
@@ -57,6 +75,7 @@ static void fill(struct sample *s, double memory)
 	s->max = (uint64_t)(memory * 2);
 	s->value[VIRTIO_BALLOON_S_MEMTOT] = (uint64_t)memory;
 	s->value[VIRTIO_BALLOON_S_AVAIL] = (uint64_t)(memory / 20);
+	s->value[VIRTIO_BALLOON_S_CACHES] = (uint64_t)(memory / 2);
 }
 
 static void set(struct rates *r, unsigned int tag, double rate)
@@ -73,6 +92,8 @@ static const char *report_of(struct bench *b, const struct report *now, double s
 	struct sample s;
 
 	fill(&s, memory);
+	if (now->avail > 0)
+		s.value[VIRTIO_BALLOON_S_AVAIL] = (uint64_t)(memory * now->avail / 100);
 	b->now += seconds;
 	s.mono = b->now;
 	set(&r, VIRTIO_BALLOON_S_OOM_KILL, now->kills / seconds);
@@ -113,6 +134,14 @@ static const struct {
 	{ "row 5", &row5, "kswapd-fails" },
 	{ "a cgroup on 7.3", &cgroup_73, "cgroup-limit" },
 	{ "a cgroup that swaps on 6.1", &cgroup_61, "cgroup-limit" },
+	{ "files that are read by mmap, with memory available", &mmap_reads, "healthy" },
+	{ "the same with stalls", &mmap_stalls, "reclaim" },
+	{ "code that is read again, with no memory available", &code_again, "thrashing" },
+	{ "swap is written before pages are reclaimed", &writes_first, "kswapd-fails" },
+	{ "khugepaged reclaims for huge pages", &khugepaged, "healthy" },
+	{ "page cache that is read again, or not", &reads_back, "healthy" },
+	{ "kswapd fails, and some stall", &some_stalls, "kswapd-fails" },
+	{ "stalls that find at once what they need", &quick_stalls, "stalls" },
 };
 
 static void test_rows(void **state)
@@ -129,7 +158,7 @@ static void test_rows(void **state)
 		diagnosis_reason(&b.d, text, sizeof(text));
 		assert_true(text[0]);
 		assert_null(strstr(text, "nan"));
-		diagnosis_advice(&b.d, &b.l, text, sizeof(text));
+		diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text));
 		assert_int_equal(text[0] != '\0', b.d.regime != REGIME_HEALTHY);
 	}
 }
@@ -168,9 +197,29 @@ static void test_one_spike_is_none(void **state)
 	start(&b);
 	assert_string_equal(report(&b, &quiet), "healthy");
 	assert_string_equal(report(&b, &effective), "healthy");
-	assert_string_equal(report(&b, &quiet), "healthy");
+	for (int i = 0; i < 3; i++)
+		assert_string_equal(report(&b, &quiet), "healthy");
 	assert_string_equal(report(&b, &effective), "healthy");
 	assert_string_equal(report(&b, &effective), "reclaim");
+}
+
+/* Every other report is bad. It is said soon, and stays said. */
+static void test_bursts(void **state)
+{
+	static const double seconds[] = { 1, 2, 15, 60 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(seconds) / sizeof(*seconds); i++) {
+		struct bench b;
+
+		start(&b);
+		report_of(&b, &quiet, seconds[i], GUEST_MEMORY);
+		for (int n = 0; n < 40; n++) {
+			report_of(&b, n % 2 ? &quiet : &burst, seconds[i], GUEST_MEMORY);
+			if (n >= 2)
+				assert_string_equal(regime_name(b.d.regime), "reclaim");
+		}
+	}
 }
 
 static void test_calm_has_to_last(void **state)
@@ -188,13 +237,14 @@ static void test_calm_has_to_last(void **state)
 	assert_string_equal(report(&b, &quiet), "healthy");
 }
 
-static void test_long_intervals_need_no_holding(void **state)
+static void test_two_of_long_intervals_are_enough(void **state)
 {
 	struct bench b;
 
 	(void)state;
 	start(&b);
 	assert_string_equal(report_of(&b, &inefficient, 10, GUEST_MEMORY), "thrashing");
+	report_of(&b, &quiet, 10, GUEST_MEMORY);
 	assert_string_equal(report_of(&b, &quiet, 10, GUEST_MEMORY), "healthy");
 }
 
@@ -313,7 +363,7 @@ static void no_data(const char *why, const struct sample *s, enum rate_event eve
 	print_message("  %s\n", why);
 	start(&b);
 	/* Earlier reports do not count any more. */
-	report(&b, &inefficient);
+	report(&b, &effective);
 	diagnose(&b.d, &b.l, s, &r, age);
 	assert_string_equal(regime_name(b.d.regime), "no-data");
 	assert_string_equal(why_name(b.d.why), why);
@@ -345,6 +395,64 @@ static void test_no_data(void **state)
 	no_data("host-too-old", &s, RATE_OK, 0);
 	s.set = 0;
 	no_data("never-reported", &s, RATE_FIRST, -1);
+}
+
+/* A guest that was critical and does not answer any more is worst of all. */
+static void test_silent(void **state)
+{
+	struct rates r = { .event = RATE_SAME };
+	char text[512];
+	struct sample s;
+	struct bench b;
+
+	(void)state;
+	fill(&s, GUEST_MEMORY);
+	start(&b);
+	report(&b, &inefficient);
+	s.mono = b.now + 12;
+	diagnose(&b.d, &b.l, &s, &r, 12);
+	assert_string_equal(regime_name(b.d.regime), "silent");
+	assert_int_equal(regime_severity(b.d.regime), SEVERITY_CRITICAL);
+	assert_true(b.d.regime > REGIME_CRITICAL);
+	diagnosis_reason(&b.d, text, sizeof(text));
+	assert_non_null(strstr(text, "no report for 12 s since it was thrashing"));
+	assert_non_null(strstr(text, "12 s ago: alloc-stalls 200/s"));
+	/* It stays so, and ends with the next report. */
+	s.mono += 1000;
+	diagnose(&b.d, &b.l, &s, &r, 1012);
+	assert_string_equal(regime_name(b.d.regime), "silent");
+	b.now = s.mono;
+	assert_string_equal(report(&b, &quiet), "healthy");
+	/* A guest that was well and does not answer any more may have been unplugged. */
+	s.mono = b.now + 12;
+	diagnose(&b.d, &b.l, &s, &r, 12);
+	assert_string_equal(regime_name(b.d.regime), "no-data");
+	/* Nor is it silent if it is paused, or if nobody asks. */
+	start(&b);
+	report(&b, &inefficient);
+	s.running = false;
+	diagnose(&b.d, &b.l, &s, &r, 12);
+	assert_string_equal(why_name(b.d.why), "guest-paused");
+}
+
+static void test_kills_of_containers(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	start(&b);
+	report_of(&b, &quiet, 60, GUEST_MEMORY);
+	assert_string_equal(report_of(&b, &container_oom, 60, GUEST_MEMORY), "cgroup-oom");
+}
+
+/* What hurts a guest does not grow with it for ever. */
+static void test_large_guest(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	start(&b);
+	assert_string_equal(report_of(&b, &large_guest, 1, 256 * GUEST_MEMORY), "thrashing");
 }
 
 static void test_stale_depends_on_the_interval(void **state)
@@ -392,22 +500,96 @@ static void test_advice(void **state)
 	/* fill() puts half of the guest's memory into the balloon. */
 	start(&b);
 	report(&b, &oom);
-	assert_non_null(strstr(diagnosis_advice(&b.d, &b.l, text, sizeof(text)),
+	assert_non_null(strstr(diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text)),
 			       "balloon too large: it holds 1.0 GiB of 2.0 GiB"));
 	assert_non_null(strstr(diagnosis_reason(&b.d, text, sizeof(text)), "oom-kills +1"));
 	b.d.evidence.balloon = 0;
-	assert_non_null(strstr(diagnosis_advice(&b.d, &b.l, text, sizeof(text)),
+	assert_non_null(strstr(diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text)),
 			       "guest too small: the balloon holds nothing"));
 	start(&b);
 	report(&b, &cgroup_73);
-	assert_non_null(strstr(diagnosis_advice(&b.d, &b.l, text, sizeof(text)), "memory.max"));
+	assert_non_null(strstr(diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text)), "memory.max"));
 	/* The text is cut where there is little room. */
 	for (size_t len = 1; len < sizeof(text); len++) {
-		diagnosis_advice(&b.d, &b.l, text, len);
+		diagnosis_advice(&b.d, &b.l, NULL, text, len);
 		assert_true(strlen(text) < len);
 		diagnosis_reason(&b.d, text, len);
 		assert_true(strlen(text) < len);
 	}
+}
+
+static void assert_says(const char *text, const char *what)
+{
+	if (!strstr(text, what))
+		print_error("\"%s\" is not in: %s\n", what, text);
+	assert_non_null(strstr(text, what));
+}
+
+static void test_words(void **state)
+{
+	char text[512];
+	struct bench b;
+
+	(void)state;
+	start(&b);
+	report(&b, &some_stalls);
+	diagnosis_reason(&b.d, text, sizeof(text));
+	assert_says(text, "alloc-stalls 1.9/s");
+	assert_null(strstr(text, "no alloc-stalls"));
+	start(&b);
+	report(&b, &quick_stalls);
+	diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text));
+	assert_says(text, "each stall finds at once what it needs");
+	assert_null(strstr(text, "little can be scanned"));
+	start(&b);
+	report(&b, &reads_back);
+	diagnosis_reason(&b.d, text, sizeof(text));
+	assert_says(text, "its page cache is replaced every 3 s");
+	start(&b);
+	report(&b, &mmap_stalls);
+	diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text));
+	assert_null(strstr(text, "too small"));
+	/* While it is held, the numbers are old, and that is said. */
+	start(&b);
+	report(&b, &inefficient);
+	diagnosis_reason(&b.d, text, sizeof(text));
+	assert_null(strstr(text, "ago"));
+	for (int i = 0; i < 3; i++)
+		report(&b, &quiet);
+	assert_string_equal(regime_name(b.d.regime), "thrashing");
+	assert_says(diagnosis_reason(&b.d, text, sizeof(text)), "3 s ago: alloc-stalls 200/s");
+}
+
+static void test_commands(void **state)
+{
+	char text[512];
+	struct bench b;
+
+	(void)state;
+	/* It has 1 GiB of 2 GiB: a quarter more, and a multiple of 64 MiB that is above. */
+	start(&b);
+	report(&b, &inefficient);
+	diagnosis_advice(&b.d, &b.l, "web", text, sizeof(text));
+	assert_says(text, "virsh setmem web 1344M --live");
+	diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text));
+	assert_says(text, "{\"execute\": \"balloon\", \"arguments\": {\"value\": 1409286144}}");
+	b.d.evidence.balloon = 32 * MIB;
+	b.d.evidence.actual = b.d.evidence.max - 32 * MIB;
+	diagnosis_advice(&b.d, &b.l, "web", text, sizeof(text));
+	assert_says(text, "virsh setmem web 2048M --live; more than 2.0 GiB at a restart only");
+	b.d.evidence.balloon = 0;
+	diagnosis_advice(&b.d, &b.l, "web", text, sizeof(text));
+	assert_null(strstr(text, "virsh"));
+	assert_says(text, "that takes a restart, or plugging memory in");
+	start(&b);
+	report(&b, &mmap_stalls);
+	diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text));
+	/* A tenth of a second of 22 MiB in 1 GiB, in ten-thousandths. */
+	assert_says(text, "sysctl vm.watermark_scale_factor=50 ");
+	start(&b);
+	report(&b, &(struct report){ .stalls = 60, .dscan = 150, .dreclaim = 150, .avail = 60 });
+	diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text));
+	assert_says(text, "sysctl vm.watermark_scale_factor=147 ");
 }
 
 int diagnose_tests(void)
@@ -418,7 +600,8 @@ int diagnose_tests(void)
 		cmocka_unit_test(test_relative_to_interval),
 		cmocka_unit_test(test_one_spike_is_none),
 		cmocka_unit_test(test_calm_has_to_last),
-		cmocka_unit_test(test_long_intervals_need_no_holding),
+		cmocka_unit_test(test_bursts),
+		cmocka_unit_test(test_two_of_long_intervals_are_enough),
 		cmocka_unit_test(test_band),
 		cmocka_unit_test(test_ratio_band),
 		cmocka_unit_test(test_kill_is_shown_for_a_while),
@@ -426,9 +609,14 @@ int diagnose_tests(void)
 		cmocka_unit_test(test_container_kill_does_not_hide_trouble),
 		cmocka_unit_test(test_limits_are_adjustable),
 		cmocka_unit_test(test_no_data),
+		cmocka_unit_test(test_silent),
+		cmocka_unit_test(test_kills_of_containers),
+		cmocka_unit_test(test_large_guest),
 		cmocka_unit_test(test_stale_depends_on_the_interval),
 		cmocka_unit_test(test_no_new_report_changes_nothing),
 		cmocka_unit_test(test_advice),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_commands),
 	};
 
 	return cmocka_run_group_tests_name("diagnosis", tests, NULL, NULL);
