@@ -20,6 +20,12 @@ PRESSURE = tuple(f'stat-{name}' for name in stat_names.PRESSURE)
 GAUGES = {'stat-free-memory': 100 * MIB, 'stat-total-memory': 900 * MIB,
           'stat-available-memory': 500 * MIB, 'stat-disk-caches': 300 * MIB}
 
+
+def short_of_memory(stats, told):
+    """For change: hardly any memory is available."""
+    return {'stat-available-memory': 20 * MIB}
+
+
 GREETING = {'QMP': {'version': {'qemu': {'major': 10, 'minor': 0, 'micro': 2}, 'package': ''},
                     'capabilities': ['oob']}}
 
@@ -274,6 +280,13 @@ class Servers:
                                                    limit=1 << 20)
         self.servers.append(self._run(start()))
         return path
+
+    def add_tcp(self, guest):
+        """Serve a guest over TCP. Return the port."""
+        async def start():
+            return await asyncio.start_server(guest.serve, '127.0.0.1', 0)
+        self.servers.append(self._run(start()))
+        return self.servers[-1].sockets[0].getsockname()[1]
 
     def hang_up(self):
         """Close all connections, as QEMU does when it ends."""

@@ -24,7 +24,8 @@
 
 static const char *const asks[] = {
 	[ASK_CAPABILITIES] = "capabilities", [ASK_VERSION] = "version", [ASK_NAME] = "name",
-	[ASK_PERIPHERAL] = "peripheral", [ASK_ANON] = "anon", [ASK_MEMORY] = "memory", [ASK_DEVICES] = "devices",
+	[ASK_PERIPHERAL] = "peripheral", [ASK_ANON] = "anon", [ASK_MEMORY] = "memory",
+	[ASK_DEVICES] = "devices",
 	[ASK_STATUS] = "status", [ASK_DRIVER] = "driver", [ASK_INTERVAL] = "interval",
 	[ASK_SET_INTERVAL] = "set-interval", [ASK_STATS] = "stats", [ASK_ACTUAL] = "actual",
 };
@@ -215,7 +216,7 @@ static void look_at(struct guest *g, const struct options *o)
 
 	to = open_memstream(&text, &size);
 	prometheus_metrics(guests, 1, 1795572511, to);
-	check_report(guests, 1, o, to);
+	check_report(guests, 1, "", o, to);
 	fclose(to);
 	demand(!strstr(text, " nan") && !strstr(text, " -nan"), "not a number", g);
 	free(text);

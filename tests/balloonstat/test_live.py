@@ -16,7 +16,7 @@ import pytest
 
 from common.project import BALLOONSTAT
 from conftest import TIMEOUT, hear_signals
-from fakeqmp import MIB, FakeGuest, Says
+from fakeqmp import MIB, FakeGuest, Says, short_of_memory
 
 THRASHING = {'minor-faults': 5000, 'alloc-stalls': 300, 'direct-scans': 50 * MIB,
              'direct-reclaims': 5 * MIB}
@@ -25,9 +25,11 @@ BLOCKS = '▁▂▃▄▅▆▇█'
 
 
 class Terminal:
-    """balloonstat --live in a terminal of this kind and size."""
+    """balloonstat --live in a terminal of this kind and size.
 
-    def __init__(self, *args, lines=24, columns=80, term='xterm-256color', locale='C.UTF-8'):
+    pyte knows all that a Linux console does, but not how xterm scrolls a part of the screen."""
+
+    def __init__(self, *args, lines=24, columns=80, term='linux', locale='C.UTF-8'):
         self.screen = pyte.Screen(columns, lines)
         self.stream = pyte.ByteStream(self.screen)
         self.raw = b''
@@ -102,13 +104,14 @@ def names(display):
 
 def test_sorted_by_trouble(live):
     t = live([FakeGuest('a-healthy', rates={'minor-faults': 1}), FakeGuest('b-reclaim', rates=RECLAIM),
-              FakeGuest('c-thrashing', rates=THRASHING), FakeGuest('d-off', interval=0)], '0.5')
+              FakeGuest('c-thrashing', rates=THRASHING, change=short_of_memory),
+              FakeGuest('d-off', interval=0)], '0.5')
     display = t.wait(lambda d: names(d) == ['c-thrashing', 'b-reclaim', 'd-off', 'a-healthy'])
     assert '4 guests, every 0.5 s' in display[0]
     assert display[1].split() == ['guest', 'diagnosis', 'scanned', 'avail', 'stall', 'dscan',
                                   'kscan', 'swin', 'age', 'drecl']
     row = next(line for line in display if 'c-thrashing' in line)
-    assert 'thrashing' in row and '500M' in row
+    assert 'thrashing' in row and '20.0M' in row
     # The graph of what was scanned grows from the right.
     t.wait(lambda d: sum(c in BLOCKS for c in next(li for li in d if 'c-thrashing' in li)) >= 3)
     # Red, with colours.
@@ -124,9 +127,9 @@ def test_keys(live):
     t.wait(lambda d: names(d) == ['b', 'a'] and 'thrashing' in d[2])
     t.press(b's')
     t.wait(lambda d: names(d) == ['a', 'b'])
-    t.press(b's')
+    t.press(b'sss')
     t.wait(lambda d: names(d) == ['b', 'a'])
-    t.press(b'\x1bOB')
+    t.press(b'\x1b[B')
     t.wait(lambda d: d[3].startswith('>a') and 'healthy: ' in d[-4])
     t.press(b'k')
     t.wait(lambda d: d[2].startswith('>b'))
@@ -137,7 +140,9 @@ def test_keys(live):
 def test_resize(live):
     # Guests with one verdict stay in the order of their names.
     t = live([FakeGuest(f'vm{i:02}', rates={'minor-faults': 1}) for i in range(30)], '0.3')
-    t.wait(lambda d: len(names(d)) == 15 and 'age' in d[1] and 'majfl' not in d[1])
+    # Those without rates yet would be above, so then all have them.
+    t.wait(lambda d: sum('healthy' in line for line in d[2:17]) == 15 and 'age' in d[1] and
+           'majfl' not in d[1])
     t.resize(40, 132)
     display = t.wait(lambda d: 'majfl' in d[1] and
                      sum(line[1:3] == 'vm' and 'healthy' in line for line in d) == 30)
@@ -170,6 +175,45 @@ def test_unknown_terminal(live):
     t = live([FakeGuest('a')], term='no-such-terminal')
     assert t.end() == 2
     assert b'the terminal "no-such-terminal" is not known; set TERM' in t.raw
+
+
+def test_terminal_that_cannot_move_its_cursor(live):
+    t = live([FakeGuest('a')], term='dumb')
+    assert t.end() == 2
+    assert b'the terminal "dumb" cannot move its cursor; set TERM' in t.raw
+
+
+def test_names_and_words_are_whole(live):
+    """At 80x24 a longer name is shown, and the advice is not cut."""
+    name = 'a-name-of-24-characters.'
+    t = live([FakeGuest(name, rates=THRASHING, actual=512 * MIB, change=short_of_memory)], '0.5')
+    t.wait(lambda d: any(line.startswith('-> balloon') for line in d))
+    text = ' '.join(' '.join(t.screen.display).split())
+    assert name in t.screen.display[2]
+    assert '"value": 738197504}}' in text
+
+
+def test_more_keys(live):
+    t = live([FakeGuest(f'vm{i:02}', rates={'minor-faults': 1}) for i in range(40)], '0.3')
+    # By trouble, those without rates yet would come first.
+    t.wait(lambda d: len(names(d)) == 15)
+    t.press(b's')
+    t.wait(lambda d: 'by name' in d[0])
+    t.press(b'\x1b[1~')
+    t.wait(lambda d: d[2].startswith('>vm00'))
+    t.press(b'\x1b[6~')
+    t.wait(lambda d: any(line.startswith('>vm1') for line in d))
+    t.press(b'\x1b[4~')
+    t.wait(lambda d: any(line.startswith('>vm39') for line in d))
+    t.press(b'\x1b[1~')
+    t.wait(lambda d: d[2].startswith('>vm00'))
+    t.press(b'h')
+    t.wait(lambda d: any('sort by trouble, name, scanned, available' in line for line in d))
+    t.press(b'x')
+    t.wait(lambda d: d[2].startswith('>vm00'))
+    for how in 'scanned', 'available', 'trouble', 'name':
+        t.press(b's')
+        t.wait(lambda d: f'by {how}' in d[0])
 
 
 def test_what_cannot_be_reached(live):

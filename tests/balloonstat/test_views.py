@@ -10,7 +10,8 @@ import pytest
 
 from common.project import VERSION
 from conftest import TIMEOUT, wait_for
-from fakeqmp import GAUGES, MIB, PRESSURE, UNSET, FakeGuest, Hangs
+from fakeqmp import (GAUGES, GREETING, MIB, PRESSURE, UNSET, FakeGuest, Hangs,
+                     short_of_memory)
 
 THRASHING = {'minor-faults': 5000, 'alloc-stalls': 300, 'direct-scans': 50 * MIB,
              'direct-reclaims': 5 * MIB, 'swap-in': 4 * MIB, 'swap-out': 4 * MIB,
@@ -78,7 +79,7 @@ def test_kill_is_counted_once(servers, start):
     ('dimm', 1024, 512),
 ])
 def test_balloon_and_plugged_memory(servers, run, kind, actual, balloon):
-    guest = FakeGuest('vm', rates=THRASHING, actual=actual * MIB,
+    guest = FakeGuest('vm', rates=THRASHING, actual=actual * MIB, change=short_of_memory,
                       devices=[{'type': kind, 'data': {'size': 512 * MIB}}])
     o = run('-q', servers.add(guest), '-j').objects[0]
     assert o['diagnosis']['numbers']['balloon'] == balloon * MIB
@@ -109,7 +110,7 @@ def test_interval_and_count(servers, run):
 
 
 def test_explain(servers, run):
-    path = servers.add(FakeGuest('vm', rates=THRASHING, actual=512 * MIB))
+    path = servers.add(FakeGuest('vm', rates=THRASHING, actual=512 * MIB, change=short_of_memory))
     ran = run('-q', path, '--explain')
     text = '\n'.join(ran.lines[2:])
     assert re.search(r'thrashing: alloc-stalls \d+/s \(high: 1\.8\), direct-scans [\d.]+ MiB/s '
@@ -130,6 +131,67 @@ def test_pattern(servers, run):
         servers.add(FakeGuest(f'vm{i}'))
     ran = run('--qmp', servers.directory / '*.sock', '--json')
     assert {o['guest'] for o in ran.objects} == {'vm0', 'vm1', 'vm2'}
+
+
+def test_order_of_a_pattern(servers, run):
+    for name in 'vm10', 'vm2', 'b', 'a':
+        servers.add(FakeGuest(name, interval=0))
+    lines = run('-q', servers.directory / '*.sock').lines
+    assert [line.split()[0] for line in lines] == ['guest', 'a', 'b', 'vm2', 'vm10']
+
+
+def test_columns_of_short_names(servers, run):
+    for name in 'a', 'b\u00fc':
+        servers.add(FakeGuest(name, interval=0))
+    header, *rows = run('-q', servers.directory / '*.sock').lines
+    for row in rows:
+        assert row.index('no-data') == header.index('diagnosis')
+
+
+@pytest.mark.parametrize('name', ['a[1]', 'b*', 'c?'])
+def test_socket_that_looks_like_a_pattern(servers, run, name):
+    path = servers.add(FakeGuest('vm', interval=0), name=name)
+    assert run('-q', path, '-j').objects[0]['address'] == str(path)
+
+
+def test_no_data_has_a_reason(servers, run):
+    """A plain run on a guest that is not asked says so, and what to do."""
+    ran = run('-q', servers.add(FakeGuest('vm', interval=0)))
+    assert ran.status == 0 and ran.lines[1].endswith('no-data')
+    assert ran.err == ('balloonstat: vm: no-data: the host does not ask for reports: polling is off; '
+                       'turn it on with --poll SECONDS\n')
+
+
+def test_polling_that_was_off_is_no_silence(servers, start):
+    """An old report of a guest that nobody asked does not mean that it hangs."""
+    guest = FakeGuest('vm', interval=0, age=3600)
+    process = start('-q', servers.add(guest), '-p', '1', '-e', '0.3', '8')
+    out, _ = process.communicate(timeout=TIMEOUT)
+    assert b'hangs' not in out and b'stopped answering' not in out
+    assert b'one report so far' in out
+
+
+def test_pretty_json(servers, run):
+    """QEMU's monitor may have pretty=on, and then spreads each answer over lines."""
+    class Pretty(FakeGuest):
+        async def greet(self, writer):
+            writer.write(json.dumps(GREETING, indent=4).replace('\n', '\r\n').encode() + b'\r\n')
+
+        async def reply(self, message, writer):
+            result = {'return': self.answer(message['execute'], message.get('arguments', {})),
+                      'id': message['id']}
+            writer.write(json.dumps(result, indent=4).replace('\n', '\r\n').encode() + b'\r\n')
+    o = run('-q', servers.add(Pretty('vm')), '-j').objects[0]
+    assert o['error'] is None and o['state'] == 'healthy'
+
+
+def test_tcp(servers, run):
+    guest = FakeGuest('vm', interval=0)
+    port = servers.add_tcp(guest)
+    o = run('-q', f'tcp:127.0.0.1:{port}', '-j').objects[0]
+    assert o['error'] is None and o['guest'] == 'vm'
+    ran = run('-q', 'tcp:127.0.0.1:1', '-j')
+    assert ran.objects[0]['state'] == 'unreachable' and 'Connection refused' in ran.err
 
 
 def test_name_of_the_socket_where_qemu_has_none(servers, run):
@@ -266,7 +328,7 @@ def test_check(servers, run, rates, status, begins):
     ran = run('-q', path, '--check')
     assert (ran.status, ran.err, len(ran.lines)) == (status, '', 1)
     assert ran.out.startswith(begins)
-    assert "| 'vm_available'=524288000B 'vm_stalls_per_s'=" in ran.out
+    assert "| 'vm_available'=524288000B;94371840:;;0;943718400 'vm_stalls_per_s'=" in ran.out
 
 
 def test_check_of_polling_off(servers, run):
@@ -284,7 +346,9 @@ def test_check_takes_the_worst(servers, run):
         servers.add(FakeGuest(name, rates=rates))
     ran = run('-q', servers.directory / '*.sock', '--check')
     assert ran.status == 2
-    assert re.match(r'BALLOON CRITICAL - b: thrashing .*; c: reclaim .*; 1 of 3 healthy \|', ran.out)
+    assert ran.lines[0].startswith('BALLOON CRITICAL - b: thrashing, c: reclaim, 1 of 3 healthy |')
+    # Then a line for each that is not healthy.
+    assert [line.split(' (')[0] for line in ran.lines[1:]] == ['b: thrashing', 'c: reclaim']
 
 
 def test_check_over_an_interval(servers, run):
@@ -311,7 +375,7 @@ def test_check_over_an_interval(servers, run):
     (['-q', 'x', '--json', '--doctor'], 2, 'only one view at a time'),
     (['-q', 'x', '--what'], 2, "unrecognized option '--what'"),
     (['-q', 'x', '--live'], 2, '--live needs a terminal'),
-    (['-c', 'qemu:///system'], 2, 'a URI goes with an equals sign, --connect=qemu:///system'),
+    (['-c', 'what://is/this', '--connect'], 2, '--connect once only'),
 ])
 def test_bad_options(run, args, status, says):
     ran = run(*args)

@@ -175,6 +175,10 @@ static enum why judge(const struct limits *l, const struct sample *s, const stru
 {
 	double stale = l->v[LIMIT_STALE] * (double)s->polling + STALE_SLACK;
 
+	/* A report of before polling was turned on is old because nobody asked. */
+	if (s->asked_since > 0 && age > s->mono - s->asked_since)
+		age = s->mono - s->asked_since;
+
 	if (!s->running)
 		return WHY_STOPPED;
 	if (s->polling <= 0)

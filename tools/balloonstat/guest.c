@@ -11,6 +11,7 @@
 #include "descriptors.h"
 #include "guest.h"
 #include "libvirt.h"
+#include "text.h"
 
 #define INTERVAL	"guest-stats-polling-interval"
 #define MAX_INTERVAL	UINT32_MAX
@@ -38,12 +39,14 @@ const char *trouble_name(enum trouble trouble)
 static void __attribute__((format(printf, 3, 4)))
 set_trouble(struct guest *g, enum trouble trouble, const char *format, ...)
 {
+	char text[GUEST_ERROR_MAX];
 	va_list args;
 
 	g->trouble = trouble;
 	va_start(args, format);
-	vsnprintf(g->error, sizeof(g->error), format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	text_copy(g->error, sizeof(g->error), text);
 }
 
 static void clear_trouble(struct guest *g)
@@ -561,8 +564,7 @@ static void name_of_path(struct guest *g)
 	const char *base = strrchr(g->address, '/');
 	char *dot;
 
-	snprintf(g->name, sizeof(g->name), "%.*s", REPLY_NAME_MAX - 1,
-		 base ? base + 1 : g->address);
+	text_copy(g->name, sizeof(g->name), base ? base + 1 : g->address);
 	dot = strrchr(g->name, '.');
 	if (dot && dot != g->name)
 		*dot = '\0';
@@ -581,13 +583,16 @@ struct guest *guest_new(enum guest_source source, const char *uri, const char *a
 	g->driver = -1;
 	g->address = strdup(address);
 	g->uri = uri ? strdup(uri) : NULL;
-	if (!g->address || (uri && !g->uri)) {
+	g->where = malloc(strlen(address) + 1);
+	if (!g->address || !g->where || (uri && !g->uri)) {
 		guest_free(g);
 		return NULL;
 	}
-	name_of_path(g);
-	if (source == SOURCE_LIBVIRT)
-		snprintf(g->name, sizeof(g->name), "%.*s", REPLY_NAME_MAX - 1, address);
+	text_copy(g->where, strlen(address) + 1, address);
+	if (source == SOURCE_QMP)
+		name_of_path(g);
+	else
+		text_copy(g->name, sizeof(g->name), address);
 	return g;
 }
 
@@ -598,6 +603,7 @@ void guest_free(struct guest *g)
 	stream_close(&g->stream);
 	claim_end(&g->claim, false);
 	free(g->address);
+	free(g->where);
 	free(g->uri);
 	free(g);
 }
@@ -625,6 +631,35 @@ static bool belongs_to_libvirt(const char *path)
 	return owned;
 }
 
+static void cannot_connect(struct guest *g, int err)
+{
+	switch (err) {
+	case EAGAIN:
+		set_trouble(g, TROUBLE_BUSY, "too many wait for this socket already: %s", busy);
+		break;
+	case ENOENT:
+	case ECONNREFUSED:
+		set_trouble(g, TROUBLE_CONNECT, "%s; is this guest running?", strerror(err));
+		break;
+	case EACCES:
+		set_trouble(g, TROUBLE_CONNECT,
+			    "permission denied; run balloonstat as root or as QEMU's user");
+		break;
+	case EPROTOTYPE:
+	case ENOTSOCK:
+		set_trouble(g, TROUBLE_NOT_QMP, "%s; --qmp takes the socket of QEMU's -qmp",
+			    strerror(err));
+		break;
+	case EMFILE:
+		set_trouble(g, TROUBLE_CONNECT,
+			    "no file descriptor is left of the %llu that are allowed; raise the limit (ulimit -Hn, LimitNOFILE=)",
+			    descriptors_limit());
+		break;
+	default:
+		set_trouble(g, TROUBLE_CONNECT, "cannot connect: %s", strerror(err));
+	}
+}
+
 static void connect_to(struct guest *g, double now)
 {
 	int fd;
@@ -634,7 +669,7 @@ static void connect_to(struct guest *g, double now)
 			    "this monitor belongs to libvirt, which loses the domain if somebody else takes it; use --connect, or --domain with its name");
 		return;
 	}
-	fd = g->source == SOURCE_QMP ? stream_unix(g->address) :
+	fd = g->source == SOURCE_QMP ? stream_connect(g->address) :
 	     libvirt_open(g->uri, g->address);
 	if (fd >= 0) {
 		stream_open(&g->stream, fd);
@@ -643,31 +678,7 @@ static void connect_to(struct guest *g, double now)
 		return;
 	}
 	g->found = false;
-	switch (-fd) {
-	case EAGAIN:
-		set_trouble(g, TROUBLE_BUSY, "too many wait for this socket already: %s", busy);
-		break;
-	case ENOENT:
-	case ECONNREFUSED:
-		set_trouble(g, TROUBLE_CONNECT, "%s; is this guest running?", strerror(-fd));
-		break;
-	case EACCES:
-		set_trouble(g, TROUBLE_CONNECT,
-			    "permission denied; run balloonstat as root or as QEMU's user");
-		break;
-	case EPROTOTYPE:
-	case ENOTSOCK:
-		set_trouble(g, TROUBLE_NOT_QMP, "%s; --qmp takes the socket of QEMU's -qmp",
-			    strerror(-fd));
-		break;
-	case EMFILE:
-		set_trouble(g, TROUBLE_CONNECT,
-			    "no file descriptor is left of the %llu that are allowed; raise the limit (ulimit -Hn, LimitNOFILE=)",
-			    descriptors_limit());
-		break;
-	default:
-		set_trouble(g, TROUBLE_CONNECT, "cannot connect: %s", strerror(-fd));
-	}
+	cannot_connect(g, -fd);
 }
 
 void guest_begin(struct guest *g, const struct guest_wants *wants, double now)
@@ -712,6 +723,10 @@ void guest_work(struct guest *g, const struct guest_wants *wants, double now)
 	if (g->stream.fd < 0 || (!err && !g->stream.eof))
 		return;
 	hang_up(g);
+	if (!greeted && err && err != -EMSGSIZE) {
+		cannot_connect(g, -err);
+		return;
+	}
 	if (err == -EMSGSIZE)
 		set_trouble(g, greeted ? TROUBLE_PROTOCOL : TROUBLE_NOT_QMP,
 			    "a line without end, which QMP does not send");

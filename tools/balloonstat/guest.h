@@ -63,6 +63,7 @@ enum ask {
 /**
  * struct guest_shown - what the views have said of a guest
  * @complained: the trouble that was last spoken of
+ * @why: why there was no diagnosis, as far as that was said
  * @explained: @regime was explained
  * @regime: the one that was last
  * @history: bytes scanned a second as shares of memory, in time; for drawing
@@ -70,6 +71,7 @@ enum ask {
  */
 struct guest_shown {
 	enum trouble complained;
+	enum why why;
 	bool explained;
 	enum regime regime;
 	double history[GUEST_HISTORY];
@@ -80,6 +82,7 @@ struct guest_shown {
  * struct guest - a guest and all that is known of it
  * @source: how it is reached
  * @address: path of the socket, or the domain's name
+ * @where: @address as it can be shown
  * @uri: of libvirt; NULL: its default
  * @name: for people: what QEMU calls it, or made of @address
  * @trouble: why there is no sample in this round, or why it is not whole
@@ -101,6 +104,7 @@ struct guest_shown {
 struct guest {
 	enum guest_source source;
 	char *address;
+	char *where;
 	char *uri;
 	char name[REPLY_NAME_MAX];
 	enum trouble trouble;

@@ -14,8 +14,8 @@ static const char help[] =
 "What the memory statistics of virtual machines say, and what is wrong.\n"
 "\n"
 "Sources\n"
-"  -q, --qmp PATH         a QMP socket of QEMU, or a quoted pattern; repeatable\n"
-"  -c, --connect[=URI]    the domains of libvirt; -c alone: its default URI\n"
+"  -q, --qmp PATH         a QMP socket, tcp:HOST:PORT, or a quoted pattern\n"
+"  -c, --connect [URI]    the domains of libvirt; -c alone: its default URI\n"
 "  -d, --domain NAME      of libvirt's domains only this; repeatable\n"
 "Views (without one: a line a sample, as vmstat has it)\n"
 "  -l, --live             a table of guests, the worst first\n"
@@ -131,7 +131,10 @@ static int option(struct options *o, int c, bool *chosen)
 		append(&o->qmp, &o->qmp_nr, optarg);
 		return -1;
 	case 'c':
+		if (o->libvirt && o->connected)
+			return usage(o, "--connect once only: start another balloonstat for another libvirt");
 		o->libvirt = true;
+		o->connected = true;
 		o->uri = optarg;
 		return -1;
 	case 'd':
@@ -184,12 +187,8 @@ static int operands(struct options *o, int n, char **operand)
 {
 	if (n > 2)
 		return usage(o, "too many words after the options: \"%s\"", operand[2]);
-	if (n > 0 && !number(operand[0], 0.1, 86400, &o->interval)) {
-		if (o->libvirt && !o->uri && strchr(operand[0], ':'))
-			return usage(o, "\"%s\": a URI goes with an equals sign, --connect=%s",
-				     operand[0], operand[0]);
+	if (n > 0 && !number(operand[0], 0.1, 86400, &o->interval))
 		return usage(o, "\"%s\": INTERVAL is in seconds, from 0.1 to 86400", operand[0]);
-	}
 	if (n > 1 && !whole(operand[1], 1, 1000000000, &o->count))
 		return usage(o, "\"%s\": COUNT is a number from 1 on", operand[1]);
 	return -1;
@@ -204,6 +203,10 @@ int options_parse(struct options *o, int argc, char **argv)
 	o->timeout = 3;
 	limits_default(&o->wants.limits);
 	while ((c = getopt_long(argc, argv, "q:c::d:ljp:t:ehV", long_options, NULL)) != -1) {
+		/* As virsh has it: the URI may be a word of its own. No operand has a colon. */
+		if (c == 'c' && !optarg && optind < argc && argv[optind][0] != '-' &&
+		    strchr(argv[optind], ':'))
+			optarg = argv[optind++];
 		status = option(o, c, &chosen);
 		if (status >= 0)
 			return status;

@@ -24,6 +24,7 @@ enum mode {
  * @qmp: paths and patterns of sockets
  * @qmp_nr: number of them
  * @libvirt: ask libvirt too
+ * @connected: the user said so by --connect
  * @uri: of libvirt; NULL: its default
  * @domains: only these; all that run if there are none
  * @domains_nr: number of them
@@ -39,6 +40,7 @@ struct options {
 	char **qmp;
 	size_t qmp_nr;
 	bool libvirt;
+	bool connected;
 	const char *uri;
 	char **domains;
 	size_t domains_nr;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "reply.h"
+#include "text.h"
 
 /* More bytes than any machine has. */
 #define MAX_MEMORY	((double)(1ULL << 56))
@@ -63,11 +64,7 @@ bool reply_text(const json_t *object, const char *key, char *buf, size_t len)
 	buf[0] = '\0';
 	if (!text)
 		return false;
-	snprintf(buf, len, "%s", text);
-	/* It may be shown on a terminal; whole UTF-8 is left alone. */
-	for (char *p = buf; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 127)
-			*p = '?';
+	text_copy(buf, len, text);
 	return true;
 }
 

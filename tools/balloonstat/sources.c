@@ -44,9 +44,16 @@ no_memory:
 	exit(EXIT_TROUBLE);
 }
 
+/* A socket may have such a character in its name. */
 static bool is_pattern(const char *path)
 {
-	return strpbrk(path, "*?[");
+	return strpbrk(path, "*?[") && strncmp(path, "tcp:", 4) && access(path, F_OK);
+}
+
+/* vm2 before vm10. */
+static int by_version(const void *a, const void *b)
+{
+	return strverscmp(*(char *const *)a, *(char *const *)b);
 }
 
 static void look_for_sockets(struct sources *s)
@@ -60,6 +67,7 @@ static void look_for_sockets(struct sources *s)
 			continue;
 		}
 		if (!glob(path, GLOB_NOSORT, NULL, &found)) {
+			qsort(found.gl_pathv, found.gl_pathc, sizeof(*found.gl_pathv), by_version);
 			for (size_t j = 0; j < found.gl_pathc; j++)
 				add(s, SOURCE_QMP, found.gl_pathv[j]);
 			globfree(&found);

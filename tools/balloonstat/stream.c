@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -8,7 +9,7 @@
 
 #include "stream.h"
 
-int stream_unix(const char *path)
+static int connect_unix(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd, err;
@@ -25,6 +26,37 @@ int stream_unix(const char *path)
 		return -err;
 	}
 	return fd;
+}
+
+static int connect_tcp(const char *address)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+	const char *port = strrchr(address, ':');
+	struct addrinfo *found;
+	char host[256];
+	int fd, err;
+
+	if (!port || (size_t)(port - address) >= sizeof(host))
+		return -EDESTADDRREQ;
+	memcpy(host, address, port - address);
+	host[port - address] = '\0';
+	err = getaddrinfo(host[0] ? host : NULL, port + 1, &hints, &found);
+	if (err)
+		return err == EAI_SYSTEM ? -errno : -EADDRNOTAVAIL;
+	fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		err = errno;
+	} else if (connect(fd, found->ai_addr, found->ai_addrlen) && errno != EINPROGRESS) {
+		err = errno;
+		close(fd);
+	}
+	freeaddrinfo(found);
+	return err ? -err : fd;
+}
+
+int stream_connect(const char *address)
+{
+	return strncmp(address, "tcp:", 4) ? connect_unix(address) : connect_tcp(address + 4);
 }
 
 void stream_open(struct stream *s, int fd)
@@ -131,6 +163,22 @@ int stream_fill(struct stream *s)
 	return 0;
 }
 
+/* Whether nothing but a bracket is on the line. */
+static bool opens_object(const char *line, const char *end)
+{
+	return line[0] == '{' && (end == line + 1 || (end == line + 2 && line[1] == '\r'));
+}
+
+/* The end of the line that closes the object: all lines in between are indented. */
+static char *end_of_object(char *end, const char *limit)
+{
+	while (end && end + 1 < limit && end[1] != '}')
+		end = memchr(end + 1, '\n', limit - end - 1);
+	if (!end || end + 1 >= limit)
+		return NULL;
+	return memchr(end + 1, '\n', limit - end - 1);
+}
+
 char *stream_line(struct stream *s, size_t *len)
 {
 	char *line, *end;
@@ -139,6 +187,8 @@ char *stream_line(struct stream *s, size_t *len)
 		return NULL;
 	line = s->in + s->taken;
 	end = memchr(line, '\n', s->in_used - s->taken);
+	if (end && opens_object(line, end))
+		end = end_of_object(end, s->in + s->in_used);
 	if (!end)
 		return NULL;
 	*end = '\0';

@@ -33,12 +33,14 @@ struct stream {
 };
 
 /**
- * stream_unix() - connect to a UNIX socket, without waiting
- * @path: of the socket
+ * stream_connect() - connect to a socket, without waiting
+ * @address: the path of a UNIX socket, or "tcp:HOST:PORT"
+ *
+ * A connection over TCP may yet fail: stream_fill() then says why.
  *
  * Return: a non-blocking descriptor, or -errno; -EAGAIN: its queue is full.
  */
-int stream_unix(const char *path);
+int stream_connect(const char *address);
 
 /**
  * stream_open() - begin with a descriptor
@@ -82,6 +84,8 @@ int stream_fill(struct stream *s);
  * stream_line() - take the next complete line
  * @s: a stream
  * @len: its length, without the line's end
+ *
+ * An object that is spread over lines, as QEMU does with pretty=on, is one.
  *
  * Return: the line, valid until the next call of any stream function, with a
  * 0 byte behind it; NULL if there is none.

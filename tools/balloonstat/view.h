@@ -85,15 +85,16 @@ json_t *json_guest(const struct guest *g, const struct limits *l, double now);
 int prometheus_metrics(struct guest *const *guests, size_t nr, double now, FILE *to);
 
 /**
- * check_report() - guests in one line, as monitoring plugins have it
+ * check_report() - guests as monitoring plugins have it
  * @guests: the guests
  * @nr: number of them
+ * @error: what is wrong with a source as a whole; may be empty
  * @o: what the user asked for
  * @to: where to write
  *
  * Return: what to exit with.
  */
-enum severity check_report(struct guest *const *guests, size_t nr, const struct options *o,
-			FILE *to);
+enum severity check_report(struct guest *const *guests, size_t nr, const char *error,
+			   const struct options *o, FILE *to);
 
 #endif

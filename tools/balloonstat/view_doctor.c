@@ -70,7 +70,7 @@ static void missing(const struct sample *s)
 		finding("the guest leaves out some of the six statistics of pressure");
 }
 
-static void look_at_numbers(const struct guest *g, const struct limits *l)
+static void look_at_numbers(const struct guest *g)
 {
 	const struct sample *s = &g->sample;
 	bool host_old = (s->known & TAGS_PRESSURE) != TAGS_PRESSURE;
@@ -84,19 +84,19 @@ static void look_at_numbers(const struct guest *g, const struct limits *l)
 				finding("%s has a value that cannot be; is the guest's driver sane?",
 					tag_name(tag));
 	/* What was never asked for cannot be old. */
-	if (s->polling && s->set && g->age > l->v[LIMIT_STALE] * (double)s->polling + 2)
+	if (s->polling && s->set && g->diagnosis.why == WHY_STALE)
 		finding("stale: the last statistics came %.0f s ago, and the host asks every %lld s; the guest hangs, is starved of CPU, or its driver was unloaded",
 			g->age, (long long)s->polling);
 	if (s->set && !host_old && (s->set & TAGS_PRESSURE) != TAGS_PRESSURE)
 		missing(s);
 }
 
-static void examine(const struct guest *g, const struct limits *l)
+static void examine(const struct guest *g)
 {
 	const struct sample *s = &g->sample;
 	unsigned int before = findings;
 
-	printf("%s (%s)\n", g->name, g->address);
+	printf("%s (%s)\n", g->name, g->where);
 	show_guest(g);
 	if (g->trouble != TROUBLE_NONE) {
 		finding("%s", g->error);
@@ -114,7 +114,7 @@ static void examine(const struct guest *g, const struct limits *l)
 		finding("polling is off: balloonstat --poll SECONDS turns it on while it runs; libvirt has <stats period='SECONDS'/> and virsh dommemstat --period");
 	if (s->polling && !s->set && !s->absurd && g->driver != 0)
 		finding("no statistics have come since the guest booted; is it still booting? If not, its driver is the matter");
-	look_at_numbers(g, l);
+	look_at_numbers(g);
 	if (findings == before)
 		printf("  all %d statistics, the last %.0f s ago, asked for every %lld s\n",
 		       __builtin_popcount(s->set), g->age, (long long)s->polling);
@@ -127,7 +127,7 @@ static bool doctor_round(struct loop *loop)
 	if (s->error[0] || !s->nr)
 		finding("%s", s->error[0] ? s->error : "no guests found");
 	for (size_t i = 0; i < s->nr; i++)
-		examine(s->guests[i], &loop->options->wants.limits);
+		examine(s->guests[i]);
 	if (!view_flush())
 		findings++;
 	return false;

@@ -94,7 +94,7 @@ json_t *json_guest(const struct guest *g, const struct limits *l, double now)
 	json_object_set_new(o, "time", real(now));
 	json_object_set_new(o, "guest", json_string(g->name));
 	json_object_set_new(o, "source", json_string(g->source == SOURCE_QMP ? "qmp" : "libvirt"));
-	json_object_set_new(o, "address", json_string(g->address));
+	json_object_set_new(o, "address", json_string(g->where));
 	json_object_set_new(o, "error", g->trouble == TROUBLE_NONE ? json_null() :
 			    json_string(g->error));
 	json_object_set_new(o, "state", json_string(view_state(g)));

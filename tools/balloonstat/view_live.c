@@ -9,15 +9,17 @@
 
 #include <curses.h>
 
+#include "text.h"
 #include "view.h"
 #include "units.h"
 
-#define NAME_WIDTH	16
+#define NAME_MIN	16
+#define NAME_MAX	40
 #define STATE_WIDTH	12
 #define MIN_HISTORY	8
 #define MAX_HISTORY	60
-/* Below the table: why, and what to do. */
-#define DETAIL_LINES	5
+/* Below the table: why, and what to do, and the guest's name. */
+#define DETAIL_MIN	5
 
 /* From a ten-thousandth of the memory in a second to all of it. */
 #define LEVELS		8
@@ -31,8 +33,20 @@ static const char *const plain[LEVELS + 1] = { " ", ".", ":", "-", "=", "+", "*"
 
 static const struct guest *chosen;
 static bool by_user;		/* else it is always the first */
-static bool by_name, unicode;
+static bool unicode, helped;
 static size_t first;		/* line of the table on top */
+static int name_width = NAME_MIN;	/* with the mark of the one that is chosen */
+static int page = 1;		/* guests on the screen */
+
+static enum {
+	BY_TROUBLE,
+	BY_NAME,
+	BY_SCANS,
+	BY_AVAILABLE,
+	BY_NR,
+} sorted_by;
+
+static const char *const sorts[BY_NR] = { "trouble", "name", "scanned", "available" };
 
 enum { COLOUR_BAD = 1, COLOUR_WARN, COLOUR_GOOD };
 
@@ -47,6 +61,13 @@ static int live_begin(struct loop *loop)
 	if (!newterm(NULL, stdout, stdin)) {
 		fprintf(stderr, "balloonstat: the terminal \"%s\" is not known; set TERM, such as TERM=vt100\n",
 			getenv("TERM") ? getenv("TERM") : "");
+		return EXIT_USAGE;
+	}
+	/* What cannot move its cursor would show nothing. */
+	if (!tigetstr("cup") || tigetstr("cup") == (char *)-1) {
+		endwin();
+		fprintf(stderr, "balloonstat: the terminal \"%s\" cannot move its cursor; set TERM, such as TERM=vt100, or leave out --live\n",
+			getenv("TERM"));
 		return EXIT_USAGE;
 	}
 	unicode = !strcmp(nl_langinfo(CODESET), "UTF-8");
@@ -87,16 +108,25 @@ static double scanned(const struct guest *g)
 	       g->rates.rate[VIRTIO_BALLOON_S_ASYNC_SCAN];
 }
 
+static double available(const struct guest *g)
+{
+	return guest_reached(g) && sample_has(&g->sample, VIRTIO_BALLOON_S_AVAIL) ?
+	       (double)g->sample.value[VIRTIO_BALLOON_S_AVAIL] : 1e300;
+}
+
 static int compare(const void *pa, const void *pb)
 {
 	const struct guest *a = *(const struct guest *const *)pa;
 	const struct guest *b = *(const struct guest *const *)pb;
 
-	if (!by_name && badness(a) != badness(b))
+	if (sorted_by == BY_TROUBLE && badness(a) != badness(b))
 		return badness(b) - badness(a);
-	if (!by_name && badness(a) >= 10 && scanned(a) != scanned(b))
+	if ((sorted_by == BY_SCANS || (sorted_by == BY_TROUBLE && badness(a) >= 10)) &&
+	    scanned(a) != scanned(b))
 		return scanned(a) < scanned(b) ? 1 : -1;
-	return strcmp(a->name, b->name);
+	if (sorted_by == BY_AVAILABLE && available(a) != available(b))
+		return available(a) > available(b) ? 1 : -1;
+	return strverscmp(a->name, b->name);
 }
 
 /* Without colours what is bad is bold, and what is worst is reversed. */
@@ -180,7 +210,7 @@ static const char *cell(const struct guest *g, const struct column *c, char *buf
 /* How many columns there is room for; what is left is the history's. */
 static size_t fit(int *history)
 {
-	int left = COLS - NAME_WIDTH - 1 - STATE_WIDTH - 1 - MIN_HISTORY;
+	int left = COLS - name_width - 1 - STATE_WIDTH - 1 - MIN_HISTORY;
 	size_t n;
 
 	for (n = 0; n < COLUMNS && columns[n].width <= left; n++)
@@ -194,12 +224,12 @@ static size_t fit(int *history)
 static void draw_row(const struct guest *g, int y, size_t n, int history)
 {
 	char buf[UNITS_LEN];
-	int x = NAME_WIDTH + 1 + STATE_WIDTH + 1;
+	int x = name_width + 1 + STATE_WIDTH + 1;
 
-	mvprintw(y, 0, "%c%-*.*s ", g == chosen ? '>' : ' ', NAME_WIDTH - 1, NAME_WIDTH - 1,
+	mvprintw(y, 0, "%c%.*s", g == chosen ? '>' : ' ', text_fit(g->name, name_width - 1),
 		 g->name);
 	attron(attribute(g));
-	mvprintw(y, NAME_WIDTH + 1, "%-*.*s", STATE_WIDTH, STATE_WIDTH, view_state(g));
+	mvprintw(y, name_width + 1, "%-*.*s", STATE_WIDTH, STATE_WIDTH, view_state(g));
 	attroff(attribute(g));
 	draw_history(g, y, x, history);
 	x += history;
@@ -214,18 +244,19 @@ static void draw_header(const struct loop *loop, size_t n, int history)
 	time_t now = time(NULL);
 	struct tm tm;
 	char clock[16];
-	int x = NAME_WIDTH + 1 + STATE_WIDTH + 1;
+	int x = name_width + 1 + STATE_WIDTH + 1;
 
 	localtime_r(&now, &tm);
 	strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
 	mvprintw(0, 0, "%.*s", COLS, "");
 	printw("balloonstat  %zu guest%s, every %g s  %s", loop->sources.nr,
 	       loop->sources.nr == 1 ? "" : "s", loop->options->interval, clock);
-	if (COLS >= 78)
-		mvaddstr(0, COLS - 30, "q quit  s sort  up/down choose");
+	printw("  by %s", sorts[sorted_by]);
+	if (COLS - getcurx(stdscr) > 16)
+		mvaddstr(0, COLS - 15, "q quit  h help ");
 	attron(A_REVERSE);
 	mvprintw(1, 0, "%*s", COLS, "");
-	mvprintw(1, 0, " %-*s %-*s%-.*s", NAME_WIDTH - 1, "guest", STATE_WIDTH + 1, "diagnosis",
+	mvprintw(1, 0, " %-*s %-*s%-.*s", name_width - 1, "guest", STATE_WIDTH + 1, "diagnosis",
 		 history, "scanned");
 	x += history;
 	for (size_t i = 0; i < n; i++) {
@@ -235,19 +266,20 @@ static void draw_header(const struct loop *loop, size_t n, int history)
 	attroff(A_REVERSE);
 }
 
-/* In words, wrapped at the window's edge, at most to its end. */
-static int draw_words(int y, const char *text)
+/* In words, wrapped at the window's edge, at most to its end; y < 0: only counted. */
+static int put_words(int y, const char *text, bool draw)
 {
-	while (*text && y < LINES) {
-		int n = (int)strlen(text);
+	while (*text && (!draw || y < LINES)) {
+		int n = text_fit(text, COLS - 1), space = n;
 
-		if (n > COLS - 1) {
-			for (n = COLS - 1; n > 0 && text[n] != ' '; n--)
-				;
-			if (!n)
-				n = COLS - 1;
-		}
-		mvprintw(y++, 0, "%.*s", n, text);
+		/* The end of a word, if there is one. */
+		while (text[n] && space > 0 && text[space] != ' ')
+			space--;
+		if (text[n] && space > 0)
+			n = space;
+		if (draw)
+			mvprintw(y, 0, "%.*s", n, text);
+		y++;
 		text += n;
 		while (*text == ' ')
 			text++;
@@ -255,28 +287,56 @@ static int draw_words(int y, const char *text)
 	return y;
 }
 
-static void draw_detail(const struct loop *loop, int y)
+static int put_detail(const struct loop *loop, int y, bool draw)
 {
 	const struct guest *g = chosen;
 	char line[2 * VIEW_SENTENCE], words[VIEW_SENTENCE];
 
 	if (!g)
-		return;
+		return y;
 	attron(A_BOLD);
-	mvprintw(y++, 0, "%.*s", COLS - 1, g->name);
+	if (draw)
+		mvprintw(y, 0, "%.*s", text_fit(g->name, COLS - 1), g->name);
 	attroff(A_BOLD);
-	if (!guest_reached(g)) {
-		draw_words(y, g->error);
-		return;
-	}
+	y++;
+	if (!guest_reached(g))
+		return put_words(y, g->error, draw);
 	snprintf(line, sizeof(line), "%s: %s", view_state(g),
 		 diagnosis_reason(&g->diagnosis, words, sizeof(words)));
-	y = draw_words(y, line);
+	y = put_words(y, line, draw);
 	snprintf(line, sizeof(line), "-> %s",
-		 diagnosis_advice(&g->diagnosis, &loop->options->wants.limits, guest_domain(g), words,
-				  sizeof(words)));
-	if (words[0])
-		draw_words(y, line);
+		 diagnosis_advice(&g->diagnosis, &loop->options->wants.limits, guest_domain(g),
+				  words, sizeof(words)));
+	return words[0] ? put_words(y, line, draw) : y;
+}
+
+static void draw_help(void)
+{
+	static const char *const lines[] = {
+		"up, down, k, j       choose a guest, which is explained below the table",
+		"page up, page down   a screen up or down",
+		"home, end            the first or the last guest",
+		"s                    sort by trouble, name, scanned, available",
+		"Ctrl-L               draw all anew",
+		"h, ?                 this help; any key ends it",
+		"q                    quit",
+	};
+
+	for (int i = 0; i < (int)(sizeof(lines) / sizeof(*lines)) && i < LINES; i++)
+		mvprintw(i, 0, "%.*s", COLS - 1, lines[i]);
+}
+
+/* As wide as the names are, if the other columns that matter still fit. */
+static int width_of_names(const struct sources *s)
+{
+	int width = NAME_MIN, most = COLS / 3;
+
+	if (most > NAME_MAX)
+		most = NAME_MAX;
+	for (size_t i = 0; i < s->nr; i++)
+		if (text_columns(s->guests[i]->name) + 1 > width)
+			width = text_columns(s->guests[i]->name) + 1;
+	return width > most && most > NAME_MIN ? most : width > most ? NAME_MIN : width;
 }
 
 /* The guest that was chosen may have gone; where it stands is known after. */
@@ -293,12 +353,17 @@ static size_t place_of_chosen(struct guest *const *sorted, size_t nr)
 static void draw(const struct loop *loop)
 {
 	const struct sources *s = &loop->sources;
-	int room = LINES - 2 - DETAIL_LINES - 1, history;
+	int room, history, detail = DETAIL_MIN;
 	struct guest **sorted = malloc((s->nr + 1) * sizeof(*sorted));
 	size_t n, place;
 
 	erase();
-	if (LINES < 4 || COLS < NAME_WIDTH + STATE_WIDTH + 2) {
+	name_width = width_of_names(s);
+	if (helped) {
+		draw_help();
+		goto out;
+	}
+	if (LINES < 4 || COLS < name_width + STATE_WIDTH + 2) {
 		mvprintw(0, 0, "%.*s", COLS, "too small");
 		goto out;
 	}
@@ -306,9 +371,16 @@ static void draw(const struct loop *loop)
 		goto out;
 	memcpy(sorted, s->guests, s->nr * sizeof(*sorted));
 	qsort(sorted, s->nr, sizeof(*sorted), compare);
+	place = place_of_chosen(sorted, s->nr);
+	/* As many lines as the words take, and at least half of the screen for the table. */
+	if (put_detail(loop, 0, false) > detail)
+		detail = put_detail(loop, 0, false);
+	if (detail > LINES / 2)
+		detail = LINES / 2;
+	room = LINES - 2 - detail - 1;
 	if (room < 1)
 		room = LINES - 2;
-	place = place_of_chosen(sorted, s->nr);
+	page = room;
 	if (place < first)
 		first = place;
 	if (place >= first + room)
@@ -320,9 +392,9 @@ static void draw(const struct loop *loop)
 	for (size_t i = first; i < s->nr && (int)(i - first) < room; i++)
 		draw_row(sorted[i], 2 + (int)(i - first), n, history);
 	if (!s->nr)
-		draw_words(2, s->error[0] ? s->error : "no guests found");
-	if (LINES >= 2 + DETAIL_LINES + 2)
-		draw_detail(loop, LINES - DETAIL_LINES);
+		put_words(2, s->error[0] ? s->error : "no guests found", true);
+	if (LINES >= 2 + DETAIL_MIN + 2)
+		put_detail(loop, LINES - detail, true);
 out:
 	free(sorted);
 	refresh();
@@ -353,18 +425,18 @@ static void choose(const struct loop *loop, int by)
 {
 	const struct sources *s = &loop->sources;
 	struct guest **sorted;
-	size_t place;
+	long place;
 
 	sorted = malloc((s->nr + 1) * sizeof(*sorted));
 	if (!sorted || !s->nr)
 		goto out;
 	memcpy(sorted, s->guests, s->nr * sizeof(*sorted));
 	qsort(sorted, s->nr, sizeof(*sorted), compare);
-	place = place_of_chosen(sorted, s->nr);
-	if (by < 0 && place > 0)
-		place--;
-	if (by > 0 && place + 1 < s->nr)
-		place++;
+	place = (long)place_of_chosen(sorted, s->nr) + by;
+	if (place >= (long)s->nr)
+		place = (long)s->nr - 1;
+	if (place < 0)
+		place = 0;
 	chosen = sorted[place];
 	by_user = true;
 out:
@@ -378,12 +450,32 @@ static bool live_input(struct loop *loop)
 
 	while ((key = getch()) != ERR) {
 		any = true;
+		if (helped) {
+			helped = false;
+			continue;
+		}
 		switch (key) {
 		case 'q':
 		case 'Q':
 			return false;
 		case 's':
-			by_name = !by_name;
+			sorted_by = (sorted_by + 1) % BY_NR;
+			break;
+		case 'h':
+		case '?':
+			helped = true;
+			break;
+		case KEY_PPAGE:
+			choose(loop, -page);
+			break;
+		case KEY_NPAGE:
+			choose(loop, page);
+			break;
+		case KEY_HOME:
+			choose(loop, -(int)loop->sources.nr);
+			break;
+		case KEY_END:
+			choose(loop, (int)loop->sources.nr);
 			break;
 		case KEY_UP:
 		case 'k':

@@ -48,7 +48,7 @@ static void put_labels(const struct guest *g, FILE *to)
 	put_value(g->name, to);
 	/* Two guests may have one name; no two have one address. */
 	fputs("\",address=\"", to);
-	put_value(g->address, to);
+	put_value(g->where, to);
 	putc('"', to);
 }
 

@@ -4,25 +4,36 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "text.h"
 #include "view.h"
 
 /* Lines between two headers on a terminal. */
 #define PAGE_LINES	20
 #define NAME_MAX_WIDTH	24
 
+static const char title[] = "guest";
+
 static int name_width(const struct sources *s)
 {
-	int width = 0;
+	int width = (int)strlen(title);
 
 	if (s->nr < 2)
 		return 0;
 	for (size_t i = 0; i < s->nr; i++) {
-		int len = (int)strlen(s->guests[i]->name);
+		int columns = text_columns(s->guests[i]->name);
 
-		if (len > width)
-			width = len;
+		if (columns > width)
+			width = columns;
 	}
 	return width > NAME_MAX_WIDTH ? NAME_MAX_WIDTH : width;
+}
+
+static void put_name(const char *name, int width)
+{
+	int bytes = text_fit(name, width);
+
+	printf("%.*s%*s ", bytes, name, width - (text_columns(name) < width ?
+						 text_columns(name) : width), "");
 }
 
 static void header(int width)
@@ -33,8 +44,27 @@ static void header(int width)
 		return;
 	last_width = width;
 	if (width)
-		printf("%-*s ", width, "guest");
+		put_name(title, width);
 	puts(view_header);
+}
+
+/* A line without numbers is a riddle, so why there are none is said once, also without -e. */
+static void say_why(struct guest *g, const struct options *o)
+{
+	char reason[VIEW_SENTENCE], advice[VIEW_SENTENCE];
+	enum why why = g->diagnosis.why;
+
+	/* The next report answers this, or there is an error. */
+	if (g->trouble != TROUBLE_NONE || (o->interval > 0 && why == WHY_ONE_REPORT))
+		why = WHY_NOT;
+	if (why != WHY_NOT && why != g->shown.why && !o->explain) {
+		diagnosis_advice(&g->diagnosis, &o->wants.limits, guest_domain(g), advice,
+				 sizeof(advice));
+		fprintf(stderr, "balloonstat: %s: %s: %s%s%s\n", g->name, view_state(g),
+			diagnosis_reason(&g->diagnosis, reason, sizeof(reason)),
+			advice[0] ? "; " : "", advice);
+	}
+	g->shown.why = why;
 }
 
 /* Why, and what to do, below the line: when there is something new to say. */
@@ -65,8 +95,9 @@ static bool text_round(struct loop *loop)
 
 		header(width);
 		if (width)
-			printf("%-*.*s ", width, width, g->name);
+			put_name(g->name, width);
 		puts(view_row(g, row));
+		say_why(g, loop->options);
 		explain(g, loop->options);
 	}
 	return view_flush();

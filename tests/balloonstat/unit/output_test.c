@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
 #include "view.h"
 
 #define MIB	(1024ULL * 1024)
@@ -165,15 +166,15 @@ static void test_check(void **state)
 	} table[] = {
 		{ { REGIME_HEALTHY }, { }, 1, SEVERITY_OK, "BALLOON OK - a: healthy (" },
 		{ { REGIME_HEALTHY, REGIME_RECLAIM }, { }, 2, SEVERITY_WARNING,
-		  "BALLOON WARNING - b: reclaim (" },
+		  "BALLOON WARNING - b: reclaim, 1 of 2 healthy |" },
 		{ { REGIME_RECLAIM, REGIME_THRASHING }, { }, 2, SEVERITY_CRITICAL,
-		  "BALLOON CRITICAL - b: thrashing (" },
+		  "BALLOON CRITICAL - b: thrashing, a: reclaim, 0 of 2 healthy |" },
 		{ { REGIME_CRITICAL, REGIME_NO_DATA }, { }, 2, SEVERITY_CRITICAL,
-		  "BALLOON CRITICAL - a: critical (" },
+		  "BALLOON CRITICAL - a: critical, b: no-data, 0 of 2 healthy |" },
 		{ { REGIME_HEALTHY, REGIME_NO_DATA }, { }, 2, SEVERITY_UNKNOWN,
-		  "BALLOON UNKNOWN - b: no-data (" },
+		  "BALLOON UNKNOWN - b: no-data, 1 of 2 healthy |" },
 		{ { REGIME_HEALTHY, REGIME_CRITICAL }, { false, true }, 2, SEVERITY_UNKNOWN,
-		  "BALLOON UNKNOWN - b: gone (" },
+		  "BALLOON UNKNOWN - b: gone, 1 of 2 healthy |" },
 		{ { REGIME_CGROUP_LIMIT }, { }, 1, SEVERITY_WARNING,
 		  "BALLOON WARNING - a: cgroup-limit (" },
 		{ { REGIME_CGROUP_OOM }, { }, 1, SEVERITY_WARNING,
@@ -192,6 +193,7 @@ static void test_check(void **state)
 		char *text = NULL, *bar;
 		size_t size;
 		FILE *to = open_memstream(&text, &size);
+		int lines = 1;
 
 		print_message("  %s\n", table[i].begins);
 		for (size_t j = 0; j < table[i].nr; j++) {
@@ -204,11 +206,15 @@ static void test_check(void **state)
 				strcpy(guests[j]->error, "it | is\ngone");
 			}
 		}
-		assert_int_equal(check_report(guests, table[i].nr, &o, to), table[i].severity);
+		assert_int_equal(check_report(guests, table[i].nr, "", &o, to), table[i].severity);
 		fclose(to);
 		assert_memory_equal(text, table[i].begins, strlen(table[i].begins));
-		/* There is one line, and one bar before the numbers for programs. */
-		assert_ptr_equal(strchr(text, '\n'), text + size - 1);
+		/* A line for all, and one for each that is not healthy. One bar. */
+		for (size_t j = 0; j < table[i].nr; j++)
+			lines += table[i].nr > 1 &&
+				 (table[i].gone[j] || table[i].regimes[j] != REGIME_HEALTHY);
+		assert_int_equal(occurrences(text, "\n"), lines);
+		assert_int_equal(text[size - 1], '\n');
 		bar = strchr(text, '|');
 		assert_non_null(bar);
 		assert_null(strchr(bar + 1, '|'));
@@ -216,6 +222,108 @@ static void test_check(void **state)
 			guest_free(guests[j]);
 		free(text);
 	}
+}
+
+static char *checked(struct guest *const *guests, size_t nr, const char *error)
+{
+	struct options o = { };
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	limits_default(&o.wants.limits);
+	check_report(guests, nr, error, &o, to);
+	fclose(to);
+	return text;
+}
+
+/* Three hundred guests in trouble: the first line is one that fits into a message. */
+static void test_check_of_many(void **state)
+{
+	static struct guest *guests[300];
+	char *text, *end;
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		guests[i] = make("vm", "/run/vm.sock");
+		guests[i]->diagnosis.regime = REGIME_RECLAIM;
+	}
+	text = checked(guests, 300, "");
+	end = strchr(text, '\n');
+	assert_non_null(end);
+	assert_true(end - text < 200);
+	assert_has(text, ", 295 more, 0 of 300 healthy | 'healthy'=0;;;0;300\n");
+	assert_int_equal(occurrences(text, "\n"), 301);
+	free(text);
+	for (int i = 0; i < 300; i++)
+		guest_free(guests[i]);
+}
+
+static void test_check_numbers(void **state)
+{
+	struct guest *guests[] = { make("vm", "/run/a"), make("vm", "/run/b"), make("other", "c") };
+	char *text;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		guests[i]->diagnosis.evidence.stall_high = 1.75;
+		guests[i]->diagnosis.evidence.memory = 900 * MIB;
+	}
+	text = checked(guests, 3, "");
+	/* Value, where it is high, where it is critical, the least and the most. */
+	assert_has(text, " 'other_stalls_per_s'=3.50;1.75;;0");
+	assert_has(text, " 'other_available'=471859200B;94371840:;;0;943718400");
+	/* Two guests of one name have two labels. */
+	assert_has(text, "'vm_/run/a_available'=");
+	assert_has(text, "'vm_/run/b_available'=");
+	free(text);
+	/* libvirt is down: nothing is known of its guests. */
+	text = checked(guests, 0, "libvirt: Failed to connect");
+	assert_has(text, "BALLOON UNKNOWN - libvirt: Failed to connect |");
+	free(text);
+	text = checked(guests, 1, "libvirt: Failed to connect");
+	assert_has(text, "BALLOON UNKNOWN - libvirt: Failed to connect, vm: healthy (");
+	free(text);
+	for (int i = 0; i < 3; i++)
+		guest_free(guests[i]);
+}
+
+/* Whatever bytes a path has, names are whole UTF-8. */
+static void test_names(void **state)
+{
+	static const struct {
+		const char *path, *name;
+	} table[] = {
+		{ "/run/vm.sock", "vm" },
+		{ "/run/b\303\274cher.sock", "b\303\274cher" },
+		{ "/run/x\xff\xc3.sock", "x??" },
+		{ "/run/\xed\xa0\x80.sock", "???" },
+		{ "/run/\xc0\x80\xf5\x80.sock", "????" },
+		{ "/run/a\nb\177\302\233c.sock", "a?b???c" },
+		/* 63 bytes, of which the last would be half a character. */
+		{ "/run/12345678901234567890123456789012345678901234567890123456789012\xc3\xbc",
+		  "12345678901234567890123456789012345678901234567890123456789012" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct guest *g = guest_new(SOURCE_QMP, NULL, table[i].path);
+		struct limits l;
+		json_t *o;
+
+		limits_default(&l);
+		print_message("  %s\n", table[i].name);
+		assert_string_equal(g->name, table[i].name);
+		o = json_guest(g, &l, 1);
+		assert_string_equal(json_string_value(json_object_get(o, "guest")),
+				    table[i].name);
+		assert_non_null(json_object_get(o, "address"));
+		json_decref(o);
+		guest_free(g);
+	}
+	assert_int_equal(text_columns("b\303\274cher"), 6);
+	assert_int_equal(text_fit("b\303\274cher", 2), 3);
+	assert_int_equal(text_fit("ab", 5), 2);
 }
 
 static void test_row(void **state)
@@ -243,6 +351,9 @@ int output_tests(void)
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_prometheus),
 		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_check_of_many),
+		cmocka_unit_test(test_check_numbers),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_row),
 	};
 

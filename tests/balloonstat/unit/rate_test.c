@@ -163,7 +163,7 @@ static void watch(double period, double every, double phase, double fraction)
 		look.set = ALL;
 		look.value[FAULTS] = 5000 + (uint64_t)(725 * (came - 900));
 		rate_when(&look, have_last ? &last : NULL, true);
-		assert_true(look.from <= came + 1e-6 && came <= look.until + 1e-6);
+		assert_true(look.from <= came + 0.000001 && came <= look.until + 0.000001);
 		rate_between(have_base ? &base : NULL, &look, &r);
 		if (r.event == RATE_SAME)
 			base.last_seen = now;
