@@ -17,17 +17,36 @@ GREET = json.dumps(GREETING).encode() + b'\r\n'
 STATS = 'guest-stats'
 
 
+# For what is to answer: on a busy machine that may take long.
+PATIENT = ('-t', str(TIMEOUT))
+
+
 def beside(servers, run, other, *args):
     """Run on a guest that misbehaves and one that does not. Return the former's object."""
     servers.add(other, name='other')
     good = servers.add(FakeGuest('good'))
-    ran = run('-q', servers.directory / 'other.sock', '-q', good, '-j', '-t', '1', *args)
+    ran = run('-q', servers.directory / 'other.sock', '-q', good, '-j', *PATIENT, *args)
     assert ran.status == 0
     o = [o for o in ran.objects if o['address'].endswith('/other.sock')][-1]
     assert ran.guest('good')['state'] == 'healthy'
     assert ran.err.startswith('balloonstat: ') and o['error'] in ran.err
     assert len(ran.err.splitlines()) == 1
     return o
+
+
+def beside_one_that_is_waited_for(servers, start, other):
+    """The same for a guest that says nothing. The other one is shown meanwhile."""
+    servers.add(other, name='other')
+    good = servers.add(FakeGuest('good'))
+    process = start('-q', servers.directory / 'other.sock', '-q', good, '-j', '-t', '1', '0.5')
+    last = {}
+
+    def both():
+        o = json.loads(process.stdout.readline())
+        last[o['address'].removesuffix('.sock').rpartition('/')[2]] = o
+        return len(last) == 2 and last['other']['error'] and last['good']['state'] == 'healthy'
+    wait_for(both, 'word of one and the diagnosis of the other')
+    return last['other']
 
 
 @pytest.mark.parametrize('other, state, says', [
@@ -39,11 +58,7 @@ def beside(servers, run, other, *args):
     (Says(b'{"hello": 1}\r\n'), 'not-qmp', 'does not speak QMP'),
     (Says(b'\0\1\2\xff\n'), 'not-qmp', 'does not speak QMP'),
     (Says(b'x' * (1 << 20)), 'not-qmp', 'a line without end'),
-    (Says(b''), 'busy', 'another client (libvirt?) holds this monitor'),
-    (Says(GREET), 'no-answer', 'no answer from QEMU for 1 s'),
     (Says(GREET, close=True), 'gone', 'the guest is gone'),
-    (Hangs('qom-list'), 'no-answer', 'no answer from QEMU'),
-    (Hangs('qom-get'), 'no-answer', 'no answer from QEMU'),
     (FakeGuest('x', balloon=False), 'no-balloon', 'start QEMU with -device virtio-balloon-pci'),
     (Answers(STATS, b'{"return": \r\n'), 'bad-answer', 'not JSON'),
     (Answers(STATS, b'{"return": {"stats": {"stat-swap-in": 1', close=True), 'gone',
@@ -68,6 +83,31 @@ def test_misbehaves(servers, run, other, state, says):
     if state != 'no-data':
         assert o['state'] == state
     assert says in o['error']
+
+
+class Floods(FakeGuest):
+    """Sends events all the time and no answer."""
+
+    async def serve(self, reader, writer):
+        writer.write(GREET)
+        try:
+            while True:
+                writer.write(b'{"event": "X"}\r\n' * 1000)
+                await writer.drain()
+        except ConnectionError:
+            pass
+
+
+@pytest.mark.parametrize('other, state, says', [
+    (Says(b''), 'busy', 'another client (libvirt?) holds this monitor'),
+    (Says(GREET), 'no-answer', 'no answer from QEMU for '),
+    (Hangs('qom-list'), 'no-answer', 'no answer from QEMU for '),
+    (Hangs('qom-get'), 'no-answer', 'no answer from QEMU for '),
+    (Floods('x'), 'no-answer', 'no answer from QEMU for '),
+])
+def test_does_not_answer(servers, start, other, state, says):
+    o = beside_one_that_is_waited_for(servers, start, other)
+    assert o['state'] == state and says in o['error']
 
 
 @pytest.mark.parametrize('values, absurd', [
@@ -143,8 +183,9 @@ def test_queue_is_full(servers, run):
         s.listen(0)
         with socket.socket(socket.AF_UNIX) as waits:
             waits.connect(str(path))
-            ran = run('-q', path, '-t', '1', '-j')
-    assert ran.objects[0]['state'] == 'busy' and ran.seconds < 3
+            # It is not waited for.
+            ran = run('-q', path, '-t', '600', '-j')
+    assert ran.objects[0]['state'] == 'busy'
 
 
 def test_busy_until_the_other_leaves(servers, start):
@@ -186,15 +227,23 @@ def test_monitor_is_free_between_samples(servers, start):
     guest = FakeGuest('vm', rates={'minor-faults': 10})
     path = servers.add(guest)
     process = start('-q', path, '-j', '0.2')
-    for _ in range(3):
-        assert json.loads(process.stdout.readline())['error'] is None
+
+    def another_is_greeted():
         with socket.socket(socket.AF_UNIX) as other:
             other.settimeout(TIMEOUT)
             other.connect(str(path))
             assert b'QMP' in other.recv(4096)
+    for _ in range(3):
+        assert json.loads(process.stdout.readline())['error'] is None
+        another_is_greeted()
     assert guest.clients >= 4
     # What does not change is asked once.
     assert guest.commands.count('query-name') == 1
+    process.kill()
+    # It leaves at once, and not just before the next sample.
+    process = start('-q', path, '-j', '600')
+    assert json.loads(process.stdout.readline())['error'] is None
+    another_is_greeted()
 
 
 def test_hold(servers, start):
@@ -231,50 +280,44 @@ def test_events_between_answers(servers, run):
     assert o['state'] == 'healthy'
 
 
-def test_never_stops_talking(servers, run):
-    """A host that sends events all the time and no answer does not keep others waiting."""
-    class Floods(FakeGuest):
-        async def serve(self, reader, writer):
-            writer.write(GREET)
-            try:
-                while True:
-                    writer.write(b'{"event": "X"}\r\n' * 1000)
-                    await writer.drain()
-            except ConnectionError:
-                pass
-    o = beside(servers, run, Floods('x'))
-    assert o['state'] == 'no-answer'
-
-
 def test_a_hundred_and_one_hangs(servers, start):
-    """One guest hangs. The lines of the others come every second, and on time."""
+    """One guest hangs, and may do so for ten minutes. The others are asked in each round."""
     guests = [FakeGuest(f'vm{i:02}', rates={'minor-faults': 10}) for i in range(99)]
     for guest in guests:
         servers.add(guest)
     hung = Hangs(name='hung', hanging=False)
     servers.add(hung)
-    process = start('-q', servers.directory / '*.sock', '-j', '-t', '1', '1')
-    times, hung_states = {}, []
+    process = start('-q', servers.directory / '*.sock', '-j', '-t', '600', '1')
 
-    def read(rounds):
-        for _ in range(rounds * 100):
-            o = json.loads(process.stdout.readline())
-            if o['guest'] == 'hung':
-                hung_states.append(o['state'])
-            else:
-                assert o['error'] is None
-                times.setdefault(o['guest'], []).append(o['time'])
-    read(2)
+    def rounds(n):
+        seen = [json.loads(process.stdout.readline()) for _ in range(n * 100)]
+        assert all(o['error'] is None for o in seen)
+        return [o for o in seen if o['guest'] == 'hung']
+
+    def samples():
+        return [guest.commands.count('query-balloon') for guest in guests]
+    rounds(2)
     hung.hanging = True
-    read(5)
-    assert 'no-answer' in hung_states
+    before = samples()
+    wait_for(lambda: rounds(1) and all(b - a >= 4 for a, b in zip(before, samples())),
+             'samples of the others')
     hung.hanging = False
-    # balloonstat asks it again by itself.
-    read(3)
-    assert hung_states[-1] == 'healthy'
-    assert len(times) == 99
-    for seen in times.values():
-        assert max(b - a for a, b in zip(seen, seen[1:])) < 2
+    # It is shown as before, without being connected to again.
+    wait_for(lambda: rounds(1)[0]['event'] == 'ok', 'its return')
+
+
+def test_answers_again(servers, start):
+    """One that has hung for too long is said not to answer. Once it does, it is shown again."""
+    hung = Hangs(name='vm', hanging=False)
+    process = start('-q', servers.add(hung), '-j', '-t', '0.5', '0.5')
+
+    def state():
+        return json.loads(process.stdout.readline())['state']
+    wait_for(lambda: state() == 'healthy', 'diagnosis')
+    hung.hanging = True
+    wait_for(lambda: state() == 'no-answer', 'word of it')
+    hung.hanging = False
+    wait_for(lambda: state() == 'healthy', 'return')
 
 
 def test_guest_vanishes_and_comes_back(servers, start):
@@ -433,7 +476,8 @@ UNSET_SIX = {name: UNSET for name in PRESSURE}
 ])
 def test_doctor(servers, run, guest, says):
     path = servers.add(guest, name='vm')
-    ran = run('-q', path, '--doctor', '-t', '1')
+    # Only one of them is never greeted.
+    ran = run('-q', path, '--doctor', *(('-t', '0.5') if type(guest) is Says else PATIENT))
     assert (ran.status, ran.err) == (1, '')
     assert says in ran.out
     assert ran.out.count('  ! ') == 1

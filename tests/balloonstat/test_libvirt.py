@@ -19,7 +19,7 @@ import pytest
 
 from common.guest import KERNEL_ARGS, MIB
 from common.lab import build_module, make_lab
-from conftest import wait_for
+from conftest import TIMEOUT, wait_for
 
 pytestmark = pytest.mark.xdist_group('libvirt')
 
@@ -209,7 +209,7 @@ def test_poll_and_signal(libvirt, start):
     process.stdout.readline()
     wait_for(lambda: stats(libvirt) == 2, 'polling')
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 128 + signal.SIGTERM
+    assert process.wait(TIMEOUT) == 128 + signal.SIGTERM
     assert stats(libvirt) == 1
 
 
@@ -227,19 +227,16 @@ def test_domain_hangs(libvirt, start):
 
     def read():
         o = json.loads(process.stdout.readline())
-        return o['guest'], o['state'], o['time']
+        return o['guest'], o['state'], o.get('event')
     wait_for(lambda: read()[:2] == ('linux', 'healthy'), 'diagnosis')
     os.kill(libvirt.pid('empty'), signal.SIGSTOP)
     try:
         wait_for(lambda: read()[:2] == ('empty', 'no-answer'), 'word of it')
-        seen = [read() for _ in range(12)]
-        mine = [t for name, state, t in seen if name == 'linux' and state == 'healthy']
-        assert len(mine) == 6 and max(b - a for a, b in zip(mine, mine[1:])) < 2
-        # There is no polling interval to restore here, so it ends at once.
-        began = time.monotonic()
+        for _ in range(5):
+            wait_for(lambda: read() == ('linux', 'healthy', 'ok'), 'report of the other')
+        # There is no polling interval to restore, so it does not wait for that domain.
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 128 + signal.SIGINT
-        assert time.monotonic() - began < 2
+        assert process.wait(TIMEOUT) == 128 + signal.SIGINT
     finally:
         os.kill(libvirt.pid('empty'), signal.SIGCONT)
 

@@ -68,7 +68,7 @@ class Terminal:
             assert time.monotonic() < deadline, '\n'.join(self.screen.display)
             assert self.process.poll() is None, '\n'.join(self.screen.display)
 
-    def end(self, timeout=10):
+    def end(self, timeout=TIMEOUT):
         # Read its output meanwhile, since it may be waiting for that.
         deadline = time.monotonic() + timeout
         while self.process.poll() is None and time.monotonic() < deadline:
@@ -252,7 +252,7 @@ def test_terminal_goes(live):
     t.wait(lambda d: names(d) == ['a'])
     os.close(t.slave)
     os.close(t.master)
-    assert t.process.wait(10) is not None
+    assert t.process.wait(TIMEOUT) is not None
     assert guest.interval == 0
     t.master, t.slave = os.openpty()
 

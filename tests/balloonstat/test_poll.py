@@ -51,7 +51,7 @@ def test_put_back_on_a_signal(servers, start, sig):
     process.stdout.readline()
     wait_for(lambda: all(guest.interval == 7 for guest in guests), 'polling')
     process.send_signal(sig)
-    assert process.wait(10) == 128 + sig
+    assert process.wait(TIMEOUT) == 128 + sig
     assert [guest.interval for guest in guests] == [0, 1, 2]
 
 
@@ -67,7 +67,7 @@ def test_signal_in_the_middle(servers, start, when):
         wait_for(lambda: 'query-name' in guest.commands, 'conversation')
     process.send_signal(signal.SIGTERM)
     guest.hanging = False
-    assert process.wait(10) == 128 + signal.SIGTERM
+    assert process.wait(TIMEOUT) == 128 + signal.SIGTERM
     assert guest.interval == 3
 
 
@@ -78,7 +78,7 @@ def test_put_back_when_the_reader_goes(servers, start):
     wait_for(lambda: guest.interval == 7, 'polling')
     process.stdout.close()
     process.stdout = None
-    assert process.wait(10) == 0
+    assert process.wait(TIMEOUT) == 0
     assert guest.interval == 0
 
 
@@ -86,7 +86,7 @@ def test_put_back_when_the_disk_is_full(servers, start):
     guest = FakeGuest('vm', interval=0)
     with open('/dev/full', 'w') as full:
         process = start('-q', servers.add(guest), '-p', '7', '-j', '0.1', stdout=full)
-        assert process.wait(10) == 1
+        assert process.wait(TIMEOUT) == 1
     assert guest.intervals == [7, 0]
 
 
@@ -104,7 +104,7 @@ def test_somebody_else_has_changed_it(servers, start, theirs):
     for _ in range(2):
         process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    process.wait(10)
+    process.wait(TIMEOUT)
     assert guest.intervals == [7, 7, theirs]
 
 
@@ -161,7 +161,7 @@ def test_put_back_after_the_connection_was_lost(servers, start):
     process.stdout.readline()
     wait_for(lambda: json.loads(process.stdout.readline())['state'] == 'healthy', 'return')
     process.send_signal(signal.SIGINT)
-    process.wait(10)
+    process.wait(TIMEOUT)
     assert guest.interval == 4
 
 
@@ -177,7 +177,7 @@ def test_hangs_at_the_end(servers, start):
         process.stdout.readline()
     hung.hanging = True
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=TIMEOUT)
     assert good.interval == 0
     assert ('balloonstat: hung: polling could not be put back from 7 to 5 s: set '
             'guest-stats-polling-interval of /machine/peripheral/balloon0 with qom-set'
@@ -208,7 +208,7 @@ def test_nohup(servers, start):
     for _ in range(5):
         assert process.stdout.readline()
     os.kill(process.pid, signal.SIGTERM)
-    assert process.wait(10) == 128 + signal.SIGTERM and guest.interval == 0
+    assert process.wait(TIMEOUT) == 128 + signal.SIGTERM and guest.interval == 0
 
 
 def test_checks_put_back_too(servers, run):
