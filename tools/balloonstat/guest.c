@@ -759,6 +759,12 @@ void guest_late(struct guest *g, double timeout, double now)
 		set_trouble(g, TROUBLE_BUSY, "no greeting for %.1f s: %s", now - g->asked, busy);
 		return;
 	}
+	/* It does answer, but the next sample is due. */
+	if (now - g->asked < timeout) {
+		set_trouble(g, TROUBLE_LATE, "%s is slow: its answer is not there yet",
+			    g->source == SOURCE_QMP ? "QEMU" : "libvirt");
+		return;
+	}
 	set_trouble(g, TROUBLE_LATE, "no answer from %s for %.0f s%s",
 		    g->source == SOURCE_QMP ? "QEMU" : "libvirt", now - g->asked,
 		    g->source == SOURCE_QMP ? "; it hangs, or is stopped" :

@@ -120,6 +120,23 @@ static bool round_is_over(const struct loop *loop)
 	return true;
 }
 
+/*
+ * Until when a round may last. With INTERVAL, the next one is due. Without it nobody is kept
+ * waiting, so each question has its time: a slow host needs that more than once.
+ */
+static double end_of_round(const struct loop *loop, double deadline)
+{
+	if (loop->options->interval > 0)
+		return deadline;
+	for (size_t i = 0; i < loop->sources.nr; i++) {
+		const struct guest *g = loop->sources.guests[i];
+
+		if (to_be_waited_for(g) && g->asked + loop->options->timeout > deadline)
+			deadline = g->asked + loop->options->timeout;
+	}
+	return deadline;
+}
+
 static void one_round(struct loop *loop, const struct view *view, double patience,
 		      const sigset_t *mask)
 {
@@ -128,8 +145,8 @@ static void one_round(struct loop *loop, const struct view *view, double patienc
 
 	for (size_t i = 0; i < s->nr; i++)
 		guest_begin(s->guests[i], &loop->options->wants, loop->now);
-	while (!round_is_over(loop) && loop->now < deadline && !ended(loop))
-		work(loop, view, deadline, mask);
+	while (!round_is_over(loop) && loop->now < end_of_round(loop, deadline) && !ended(loop))
+		work(loop, view, end_of_round(loop, deadline), mask);
 	for (size_t i = 0; i < s->nr; i++) {
 		if (guest_waits(s->guests[i]))
 			guest_late(s->guests[i], loop->options->timeout, loop->now);
@@ -232,7 +249,7 @@ static void rounds(struct loop *loop, const struct view *view, const sigset_t *m
 	const struct options *o = loop->options;
 	double interval = o->interval > 0 ? o->interval : SETTLE_INTERVAL;
 	double patience = o->timeout;
-	double began = loop->now, next = loop->now;
+	double began = 0, next = loop->now;
 	long done = 0;
 
 	while (!ended(loop)) {
@@ -240,6 +257,9 @@ static void rounds(struct loop *loop, const struct view *view, const sigset_t *m
 		one_round(loop, view, patience, mask);
 		if (ended(loop))
 			break;
+		/* The first round takes as long as the slowest host. */
+		if (began <= 0)
+			began = loop->now;
 		/* From then on, all should answer before the next is due. */
 		if (patience > 0.8 * interval && !view->settle)
 			patience = 0.8 * interval < 0.2 ? 0.2 : 0.8 * interval;
