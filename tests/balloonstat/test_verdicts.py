@@ -57,24 +57,32 @@ def test_verdict(servers, run, case):
 def test_large_guest(servers, run):
     """What hurts does not grow with the guest for ever."""
     gib = 1024 * MIB
-    guest = FakeGuest('vm', rates={**BUSY, 'alloc-stalls': 500, 'direct-scans': 200 * MIB,
+    guest = FakeGuest('vm', rates={**BUSY, 'alloc-stalls': 100, 'direct-scans': 200 * MIB,
                                    'direct-reclaims': 8 * MIB},
                       actual=256 * gib, memory=256 * gib, change=lambda stats, told: {
-                          'stat-total-memory': 250 * gib, 'stat-available-memory': 10 * gib})
+                          'stat-total-memory': 256 * gib, 'stat-available-memory': 10 * gib})
     assert run('-q', servers.add(guest), '-j').objects[0]['diagnosis']['name'] == 'thrashing'
 
 
 def test_bursts(servers, start):
-    """Every other report is bad."""
+    """Every other report is bad, from some time on."""
+    begin = []
+
     def change(stats, told):
-        bad = (told + 1) // 2
+        bad = (told - begin[0]) // 2 if begin else 0
         return {name: 1000 + n * bad for name, n in
                 (('stat-alloc-stalls', 500), ('stat-direct-scans', 60 * MIB),
                  ('stat-direct-reclaims', 55 * MIB))}
-    process = start('-q', servers.add(FakeGuest('vm', rates=BUSY, change=change)), '-j', '0.5')
-    wait_for(lambda: json.loads(process.stdout.readline())['state'] == 'reclaim', 'verdict')
-    # It stays, though the next report is good.
-    assert [json.loads(process.stdout.readline())['state'] for _ in range(8)] == ['reclaim'] * 8
+    guest = FakeGuest('vm', rates=BUSY, change=change)
+    process = start('-q', servers.add(guest), '-j', '0.5')
+
+    def state():
+        return json.loads(process.stdout.readline())['state']
+    wait_for(lambda: state() == 'healthy', 'diagnosis')
+    begin.append(guest.told)
+    wait_for(lambda: state() == 'reclaim', 'verdict')
+    # It stays, though every other report is good, for longer than a verdict is held.
+    assert [state() for _ in range(14)] == ['reclaim'] * 14
 
 
 def test_silent(servers, start):
