@@ -198,6 +198,68 @@ def test_no_libvirtd(run, tmp_path):
     assert ran.err.startswith('balloonstat: libvirt: Failed to connect socket to')
 
 
+def test_check_without_libvirtd(run, tmp_path):
+    """It is not said that there are no guests: nobody knows."""
+    ran = run(f'-cqemu+unix:///system?socket={tmp_path}/none', '--check', '-t', '20')
+    assert ran.status == 3
+    assert ran.out.startswith('BALLOON UNKNOWN - libvirt: Failed to connect socket to')
+    assert 'no guests' not in ran.out
+
+
+@pytest.fixture
+def pretended(tmp_path):
+    """Two of libvirt's pretended hosts. It says which domains run there, and asks none of them."""
+    uris = []
+    for host, domains in ('a', ('web', 'db10', 'db2')), ('b', ('web', 'mail')):
+        path = tmp_path / f'{host}.xml'
+        path.write_text('<node>' + ''.join(
+            f"<domain type='test'><name>{name}</name><memory>8192</memory><os><type>hvm</type></os>"
+            '</domain>' for name in domains) + '</node>')
+        uris.append(f'test://{path}')
+    return uris
+
+
+def addresses(ran):
+    return [o['address'] for o in ran.objects]
+
+
+def test_several_libvirts(run, pretended):
+    """Two of them may have a domain of the same name."""
+    a, b = pretended
+    ran = run('-c', a, '--connect', b, '-j', '-t', '20')
+    assert sorted(addresses(ran)) == [f'{a} {name}' for name in ('db10', 'db2', 'web')] + \
+        [f'{b} {name}' for name in ('mail', 'web')]
+    # They are asked, and cannot answer.
+    assert all('virDomainQemuMonitorCommand' in o['error'] and o['state'] == 'refused'
+               for o in ran.objects)
+
+
+def test_order_of_domains(run, pretended):
+    assert [o['guest'] for o in run('-c', pretended[0], '-j', '-t', '20').objects] == \
+        ['db2', 'db10', 'web']
+
+
+@pytest.mark.parametrize('args, expect', [
+    ('-c A -d web -c B', ['A web', 'B mail', 'B web']),
+    ('-d web -c A -c B -d mail', ['A web', 'B mail']),
+    ('-c A -d web -c B -d web -d mail', ['A web', 'B mail', 'B web']),
+    ('-c A -c A -d web', ['A db10', 'A db2', 'A web']),
+])
+def test_domains_of_several_libvirts(run, pretended, args, expect):
+    """--domain chooses among those of the --connect before it."""
+    uris = dict(zip('AB', pretended))
+    ran = run(*(uris.get(word, word) for word in args.split()), '-j', '-t', '20')
+    assert sorted(addresses(ran)) == [f'{uris[a]} {name}' for a, name in
+                                      (entry.split() for entry in expect)]
+
+
+def test_one_of_several_libvirts_is_down(run, pretended, tmp_path):
+    down = f'qemu+unix:///system?socket={tmp_path}/none'
+    ran = run('-c', pretended[1], '-c', down, '--check', '-t', '20')
+    assert ran.out.startswith(f'BALLOON UNKNOWN - libvirt {down}: Failed to connect socket to')
+    assert 'mail: refused' in ran.lines[0] and 'web: refused' in ran.lines[0]
+
+
 def test_uri_that_is_none(run):
     ran = run('-cwhat://is/this', '-t', '20')
     assert ran.status == 1 and ran.err.startswith('balloonstat: libvirt: ')

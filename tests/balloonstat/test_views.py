@@ -281,6 +281,18 @@ def test_prometheus(servers, run, tmp_path):
         assert len(re.findall(rf'^balloonstat_{name}{{', text, re.M)) == 2
 
 
+@pytest.mark.parametrize('name', ['\u00fc' * 200, 'a' + '\u00fc' * 200, 'ab' + '\u2014' * 200])
+def test_long_names(servers, run, tmp_path, name):
+    """A name is cut between two characters, and not within one."""
+    path = servers.add(FakeGuest(name, interval=0), name='vm')
+    shown = run('-q', path, '-j').objects[0]['guest']
+    assert len(shown) > 10 and name.startswith(shown)
+    run('-q', path, '--prometheus', tmp_path / 'x.prom')
+    text = (tmp_path / 'x.prom').read_text()
+    check_metrics(text)
+    assert f'guest="{shown}"' in text
+
+
 def test_prometheus_is_replaced_whole(servers, start, tmp_path):
     """Whoever reads the file always finds a complete one."""
     for i in range(20):
@@ -352,6 +364,24 @@ def test_check_takes_the_worst(servers, run):
     assert [line.split(' (')[0] for line in ran.lines[1:]] == ['b: thrashing', 'c: reclaim']
 
 
+def test_check_of_equal_names(servers, run):
+    """Each number has a label of its own."""
+    for name in 'a', 'b':
+        servers.add(FakeGuest('vm', rates={'minor-faults': 1}), name=name)
+    ran = run('-q', servers.directory / '*.sock', '--check')
+    labels = re.findall(r"'([^']+)'=", ran.lines[0])
+    assert len(labels) == len(set(labels)) > 2
+
+
+def test_check_of_many(servers, run):
+    """Monitoring shows the first line, and keeps a few KiB of it."""
+    for i in range(150):
+        servers.add(FakeGuest(f'guest-{i}', interval=0))
+    ran = run('-q', servers.directory / '*.sock', '--check')
+    assert ran.status == 3 and len(ran.lines) == 151
+    assert len(ran.lines[0]) < 1024 and '145 more, 0 of 150 healthy' in ran.lines[0]
+
+
 def test_check_over_an_interval(servers, run):
     """With an INTERVAL the rates are averages over that time."""
     path = servers.add(FakeGuest('vm', rates={'minor-faults': 100}))
@@ -376,7 +406,6 @@ def test_check_over_an_interval(servers, run):
     (['-q', 'x', '--json', '--doctor'], 2, 'only one view at a time'),
     (['-q', 'x', '--what'], 2, "unrecognized option '--what'"),
     (['-q', 'x', '--live'], 2, '--live needs a terminal'),
-    (['-c', 'what://is/this', '--connect'], 2, '--connect once only'),
 ])
 def test_bad_options(run, args, status, says):
     ran = run(*args)

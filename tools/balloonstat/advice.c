@@ -261,17 +261,17 @@ static double more(const struct evidence *e)
 	return size > e->max ? e->max : size;
 }
 
-static void add_command(struct text *t, double size, const char *domain)
+static void add_command(struct text *t, double size, const char *setmem)
 {
-	if (domain)
-		add(t, "virsh setmem %s %.0fM --live", domain, size / (1024 * 1024));
+	if (setmem)
+		add(t, "%s %.0fM --live", setmem, size / (1024 * 1024));
 	else
 		add(t, "{\"execute\": \"balloon\", \"arguments\": {\"value\": %.0f}}", size);
 }
 
 /* More memory: out of the balloon if that holds any, else from the host. */
 static void more_memory(struct text *t, const struct evidence *e, const struct limits *l,
-			const char *domain)
+			const char *setmem)
 {
 	char balloon[UNITS_LEN], max[UNITS_LEN];
 	double size = more(e);
@@ -288,7 +288,7 @@ static void more_memory(struct text *t, const struct evidence *e, const struct l
 		add(t, "guest too small: give it more memory or less to do");
 	if (size > 0) {
 		add(t, ": ");
-		add_command(t, size, domain);
+		add_command(t, size, setmem);
 	}
 	if (e->balloon >= 0 && e->max > 0 && size >= e->max)
 		add(t, "; more than %s at a restart only, or by plugging memory in", max);
@@ -311,7 +311,7 @@ static void earlier(struct text *t, const struct evidence *e)
 
 /* Where memory is available, more of it is not what is missing. */
 static void not_enough(struct text *t, const struct evidence *e, const struct limits *l,
-		       const char *domain)
+		       const char *setmem)
 {
 	char avail[UNITS_LEN];
 
@@ -319,18 +319,18 @@ static void not_enough(struct text *t, const struct evidence *e, const struct li
 		add(t, "%s are available, so it is not short of memory as a whole: a container at its limit, a NUMA node, or memory that cannot be reclaimed",
 		    units_bytes(avail, e->avail));
 	else
-		more_memory(t, e, l, domain);
+		more_memory(t, e, l, setmem);
 }
 
 static void regime_advice(struct text *t, const struct diagnosis *d, const struct limits *l,
-			  enum regime regime, const char *domain)
+			  enum regime regime, const char *setmem)
 {
 	const struct evidence *e = &d->evidence;
 
 	switch (regime) {
 	case REGIME_CRITICAL:
 		/* The kill has made room, so what is available says nothing. */
-		more_memory(t, e, l, domain);
+		more_memory(t, e, l, setmem);
 		add(t, "; the guest's log says what was killed, and whether for a cgroup's limit");
 		break;
 	case REGIME_CGROUP_OOM:
@@ -338,7 +338,7 @@ static void regime_advice(struct text *t, const struct diagnosis *d, const struc
 		add(t, "the count does not tell, the guest's log does");
 		break;
 	case REGIME_THRASHING:
-		not_enough(t, e, l, domain);
+		not_enough(t, e, l, setmem);
 		if (e->swap_in >= e->return_min)
 			add(t, "; what it swaps out it needs at once");
 		break;
@@ -346,7 +346,7 @@ static void regime_advice(struct text *t, const struct diagnosis *d, const struc
 		if (evidence_plenty(e, l) && e->returned < l->v[LIMIT_RETURN_HIGH])
 			earlier(t, e);
 		else
-			not_enough(t, e, l, domain);
+			not_enough(t, e, l, setmem);
 		break;
 	case REGIME_STALLS:
 		if (e->ratio >= l->v[LIMIT_RATIO_LOW])
@@ -357,7 +357,7 @@ static void regime_advice(struct text *t, const struct diagnosis *d, const struc
 		break;
 	case REGIME_KSWAPD_FAILS:
 		add(t, "the next demand for memory will wait: ");
-		not_enough(t, e, l, domain);
+		not_enough(t, e, l, setmem);
 		break;
 	case REGIME_CGROUP_LIMIT:
 		if (e->by_swap)
@@ -373,7 +373,7 @@ static void regime_advice(struct text *t, const struct diagnosis *d, const struc
 }
 
 const char *diagnosis_advice(const struct diagnosis *d, const struct limits *l,
-			     const char *domain, char *buf, size_t len)
+			     const char *setmem, char *buf, size_t len)
 {
 	struct text t = { buf, len, 0 };
 
@@ -382,9 +382,9 @@ const char *diagnosis_advice(const struct diagnosis *d, const struct limits *l,
 		why_advice(&t, d->why);
 	} else if (d->regime == REGIME_SILENT) {
 		add(&t, "it hangs, most likely for want of memory; look at its console; ");
-		regime_advice(&t, d, l, d->silent_since, domain);
+		regime_advice(&t, d, l, d->silent_since, setmem);
 	} else {
-		regime_advice(&t, d, l, d->regime, domain);
+		regime_advice(&t, d, l, d->regime, setmem);
 	}
 	return buf;
 }

@@ -186,13 +186,13 @@ const char *diagnosis_reason(const struct diagnosis *d, char *buf, size_t len);
  * diagnosis_advice() - what an operator can do, as a sentence
  * @d: the diagnosis
  * @l: what is high and low
- * @domain: libvirt's name of the guest, for a command; NULL: it is reached over QMP
+ * @setmem: a command that takes a size; NULL: the guest is reached over QMP
  * @buf: where to write
  * @len: size of @buf
  *
  * Return: @buf, without a full stop at the end; empty if there is nothing to do.
  */
 const char *diagnosis_advice(const struct diagnosis *d, const struct limits *l,
-			     const char *domain, char *buf, size_t len);
+			     const char *setmem, char *buf, size_t len);
 
 #endif

@@ -570,6 +570,32 @@ static void name_of_path(struct guest *g)
 		*dot = '\0';
 }
 
+static char *setmem_command(const char *uri, const char *domain)
+{
+	char *where = text_quote(uri ? uri : ""), *name = text_quote(domain), *command = NULL;
+
+	if (where && name && asprintf(&command, "virsh %s%s%ssetmem %s", uri ? "-c " : "",
+				      uri ? where : "", uri ? " " : "", name) < 0)
+		command = NULL;
+	free(where);
+	free(name);
+	return command;
+}
+
+/* Where a guest is. No two have the same. */
+static char *where_it_is(const char *uri, const char *address)
+{
+	char *raw, *where = NULL;
+
+	if (asprintf(&raw, "%s%s%s", uri ? uri : "", uri ? " " : "", address) < 0)
+		return NULL;
+	where = malloc(strlen(raw) + 1);
+	if (where)
+		text_copy(where, strlen(raw) + 1, raw);
+	free(raw);
+	return where;
+}
+
 struct guest *guest_new(enum guest_source source, const char *uri, const char *address)
 {
 	struct guest *g = calloc(1, sizeof(*g));
@@ -583,12 +609,14 @@ struct guest *guest_new(enum guest_source source, const char *uri, const char *a
 	g->driver = -1;
 	g->address = strdup(address);
 	g->uri = uri ? strdup(uri) : NULL;
-	g->where = malloc(strlen(address) + 1);
-	if (!g->address || !g->where || (uri && !g->uri)) {
+	g->where = where_it_is(uri, address);
+	if (source == SOURCE_LIBVIRT)
+		g->setmem = setmem_command(uri, address);
+	if (!g->address || !g->where || (uri && !g->uri) ||
+	    (source == SOURCE_LIBVIRT && !g->setmem)) {
 		guest_free(g);
 		return NULL;
 	}
-	text_copy(g->where, strlen(address) + 1, address);
 	if (source == SOURCE_QMP)
 		name_of_path(g);
 	else
@@ -605,6 +633,7 @@ void guest_free(struct guest *g)
 	free(g->address);
 	free(g->where);
 	free(g->uri);
+	free(g->setmem);
 	free(g);
 }
 

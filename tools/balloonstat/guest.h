@@ -82,8 +82,9 @@ struct guest_shown {
  * struct guest - a guest and all that is known of it
  * @source: how it is reached
  * @address: path of the socket, or the domain's name
- * @where: @address as it can be shown
+ * @where: @uri and @address as they can be shown
  * @uri: of libvirt; NULL: its default
+ * @setmem: the command that sets the size of libvirt's domain, but for the size
  * @name: for people: what QEMU calls it, or made of @address
  * @trouble: why there is no sample in this round, or why it is not whole
  * @error: the same in words, with what to do; empty without @trouble
@@ -106,6 +107,7 @@ struct guest {
 	char *address;
 	char *where;
 	char *uri;
+	char *setmem;
 	char name[REPLY_NAME_MAX];
 	enum trouble trouble;
 	char error[GUEST_ERROR_MAX];
@@ -240,23 +242,14 @@ void guest_restore(struct guest *g, const struct guest_wants *wants, double now)
 bool guest_restored(const struct guest *g);
 
 /**
- * guest_reached() - whether the last sample is of this round
- * @g: a guest; QEMU may have refused one of the commands
+ * guest_reached() - whether the last sample is of this round, or of the last if it is waited for
+ * @g: a guest; QEMU may have refused a command that does not matter for that
  */
 static inline bool guest_reached(const struct guest *g)
 {
-	return g->trouble == TROUBLE_NONE || g->trouble == TROUBLE_REFUSED;
-}
-
-/**
- * guest_domain() - what libvirt calls a guest
- * @g: a guest
- *
- * Return: the name; NULL if it is not reached through libvirt.
- */
-static inline const char *guest_domain(const struct guest *g)
-{
-	return g->source == SOURCE_LIBVIRT ? g->address : NULL;
+	if (g->trouble == TROUBLE_REFUSED)
+		return g->fresh || (g->sample.mono > 0 && guest_waits(g));
+	return g->trouble == TROUBLE_NONE;
 }
 
 /**

@@ -118,6 +118,13 @@ static void converse(const struct bridge *b, virDomainPtr domain)
 	fclose(in);
 }
 
+/* vm2 before vm10. */
+static int by_version(const void *a, const void *b)
+{
+	return strverscmp(virDomainGetName(*(const virDomainPtr *)a),
+			  virDomainGetName(*(const virDomainPtr *)b));
+}
+
 static void list(const struct bridge *b, virConnectPtr connection)
 {
 	virDomainPtr *domains = NULL;
@@ -126,6 +133,8 @@ static void list(const struct bridge *b, virConnectPtr connection)
 	n = virConnectListAllDomains(connection, &domains, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
 	if (n < 0)
 		say(b, failure("the domains cannot be listed"));
+	if (n > 0)
+		qsort(domains, n, sizeof(*domains), by_version);
 	for (int i = 0; i < n; i++) {
 		say(b, json_pack("{s:s}", "domain", virDomainGetName(domains[i])));
 		virDomainFree(domains[i]);

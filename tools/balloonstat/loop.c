@@ -64,7 +64,7 @@ static bool ended(const struct loop *loop)
 static void work(struct loop *loop, const struct view *view, double until, const sigset_t *mask)
 {
 	struct sources *s = &loop->sources;
-	size_t nr = s->nr;
+	size_t nr = s->nr, listers = loop->options->connections_nr, all = nr + listers + 1;
 	double left = until - loop->now;
 	struct timespec timeout;
 	int ready;
@@ -73,28 +73,30 @@ static void work(struct loop *loop, const struct view *view, double until, const
 		left = 0;
 	timeout.tv_sec = (time_t)left;
 	timeout.tv_nsec = (long)((left - (double)timeout.tv_sec) * 1e9);
-	if (loop->fds_size < nr + 2) {
-		struct pollfd *fds = realloc(loop->fds, 2 * (nr + 2) * sizeof(*fds));
+	if (loop->fds_size < all) {
+		struct pollfd *fds = realloc(loop->fds, 2 * all * sizeof(*fds));
 
 		if (!fds) {
 			perror("balloonstat");
 			exit(EXIT_TROUBLE);
 		}
 		loop->fds = fds;
-		loop->fds_size = 2 * (nr + 2);
+		loop->fds_size = 2 * all;
 	}
 	for (size_t i = 0; i < nr; i++) {
 		loop->fds[i].fd = s->guests[i]->stream.fd;
 		loop->fds[i].events = guest_events(s->guests[i]);
 		loop->fds[i].revents = 0;
 	}
-	loop->fds[nr] = (struct pollfd){ .fd = s->lister.fd, .events = POLLIN };
-	loop->fds[nr + 1] = (struct pollfd){ .fd = view->input ? STDIN_FILENO : -1,
-					    .events = POLLIN };
-	ready = ppoll(loop->fds, nr + 2, &timeout, mask);
+	for (size_t i = 0; i < listers; i++)
+		loop->fds[nr + i] = (struct pollfd){ .fd = s->listers[i].stream.fd,
+						     .events = POLLIN };
+	loop->fds[all - 1] = (struct pollfd){ .fd = view->input ? STDIN_FILENO : -1,
+					      .events = POLLIN };
+	ready = ppoll(loop->fds, all, &timeout, mask);
 	loop->now = monotonic();
 	/* A changed window comes as a signal. */
-	if (view->input && ready && (ready < 0 || loop->fds[nr + 1].revents))
+	if (view->input && ready && (ready < 0 || loop->fds[all - 1].revents))
 		loop->leave = !view->input(loop) || loop->leave;
 	if (ready <= 0)
 		return;
@@ -102,8 +104,9 @@ static void work(struct loop *loop, const struct view *view, double until, const
 		if (loop->fds[i].revents)
 			guest_work(s->guests[i], &loop->options->wants, loop->now);
 	/* Last, as it may add guests. */
-	if (loop->fds[nr].revents)
-		sources_work(s);
+	for (size_t i = 0; i < listers; i++)
+		if (loop->fds[nr + i].revents)
+			sources_work(s, i);
 }
 
 /* One that was late already is not waited for again. */
@@ -288,9 +291,8 @@ int loop_run(const struct options *o, const struct view *view)
 	if (status >= 0)
 		return status;
 	sources_begin(&loop.sources, o, loop.now);
-	while (sources_wait(&loop.sources) && !ended(&loop) &&
-	       loop.now < loop.sources.asked + o->timeout)
-		work(&loop, view, loop.sources.asked + o->timeout, &mask);
+	while (loop.now < sources_wait(&loop.sources) && !ended(&loop))
+		work(&loop, view, sources_wait(&loop.sources), &mask);
 	sources_give_up(&loop.sources, loop.now);
 	rounds(&loop, view, &mask);
 	status = view->end(&loop);

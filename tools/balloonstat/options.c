@@ -13,10 +13,10 @@ static const char help[] =
 "Usage: balloonstat SOURCE... [OPTION...] [INTERVAL [COUNT]]\n"
 "What the memory statistics of virtual machines say, and what is wrong.\n"
 "\n"
-"Sources\n"
+"Sources (each may be given several times)\n"
 "  -q, --qmp PATH         a QMP socket, tcp:HOST:PORT, or a quoted pattern\n"
-"  -c, --connect [URI]    the domains of libvirt; -c alone: its default URI\n"
-"  -d, --domain NAME      of libvirt's domains only this; repeatable\n"
+"  -c, --connect [URI]    the domains of libvirt, by default of its default URI\n"
+"  -d, --domain NAME      of the domains of this --connect only this one\n"
 "Views (without one: a line a sample, as vmstat has it)\n"
 "  -l, --live             a table of guests, the worst first\n"
 "  -j, --json             an object a sample, one a line\n"
@@ -96,16 +96,45 @@ static bool whole(const char *text, long min, long max, long *out)
 	return true;
 }
 
-static void append(char ***list, size_t *nr, char *item)
+static void *longer(void *list, size_t nr, size_t size)
 {
-	char **new = realloc(*list, (*nr + 1) * sizeof(**list));
+	void *new = realloc(list, (nr + 1) * size);
 
 	if (!new) {
 		perror("balloonstat");
 		exit(EXIT_TROUBLE);
 	}
-	new[(*nr)++] = item;
-	*list = new;
+	return new;
+}
+
+static void append(char ***list, size_t *nr, char *item)
+{
+	*list = longer(*list, *nr, sizeof(**list));
+	(*list)[(*nr)++] = item;
+}
+
+static struct connection *add_connection(struct options *o)
+{
+	o->connections = longer(o->connections, o->connections_nr, sizeof(*o->connections));
+	o->connections[o->connections_nr] = (struct connection){ };
+	return &o->connections[o->connections_nr++];
+}
+
+/* The domains that were named before the first --connect are of that, too. */
+static void connect_to(struct options *o, const char *uri)
+{
+	if (o->connected || !o->connections_nr)
+		add_connection(o);
+	o->connections[o->connections_nr - 1].uri = uri;
+	o->connected = true;
+}
+
+static void add_domain(struct options *o, char *name)
+{
+	struct connection *c = o->connections_nr ? &o->connections[o->connections_nr - 1] :
+			       add_connection(o);
+
+	append(&c->domains, &c->domains_nr, name);
 }
 
 static int set_mode(struct options *o, bool *chosen, enum mode mode)
@@ -131,14 +160,10 @@ static int option(struct options *o, int c, bool *chosen)
 		append(&o->qmp, &o->qmp_nr, optarg);
 		return -1;
 	case 'c':
-		if (o->libvirt && o->connected)
-			return usage(o, "--connect once only: start another balloonstat for another libvirt");
-		o->libvirt = true;
-		o->connected = true;
-		o->uri = optarg;
+		connect_to(o, optarg);
 		return -1;
 	case 'd':
-		append(&o->domains, &o->domains_nr, optarg);
+		add_domain(o, optarg);
 		return -1;
 	case 'l':
 		return set_mode(o, chosen, MODE_LIVE);
@@ -214,11 +239,9 @@ int options_parse(struct options *o, int argc, char **argv)
 	status = operands(o, argc - optind, argv + optind);
 	if (status >= 0)
 		return status;
-	if (o->domains_nr)
-		o->libvirt = true;
-	if (!o->libvirt && !o->qmp_nr)
+	if (!o->connections_nr && !o->qmp_nr)
 		return usage(o, "which guests? Say --qmp PATH or --connect");
-	if (o->libvirt && !libvirt_built())
+	if (o->connections_nr && !libvirt_built())
 		return usage(o, "built without libvirt: install libvirt-dev and build it anew, or use --qmp");
 	if (o->mode == MODE_CHECK && o->count)
 		return usage(o, "--check takes an INTERVAL but no COUNT");

@@ -19,15 +19,25 @@ enum mode {
 };
 
 /**
+ * struct connection - a libvirt, and which of its domains are asked for
+ * @uri: NULL: its default
+ * @domains: only these; all that run if there are none
+ * @domains_nr: number of them
+ */
+struct connection {
+	const char *uri;
+	char **domains;
+	size_t domains_nr;
+};
+
+/**
  * struct options - what the user asked for
  * @mode: which view
  * @qmp: paths and patterns of sockets
  * @qmp_nr: number of them
- * @libvirt: ask libvirt too
- * @connected: the user said so by --connect
- * @uri: of libvirt; NULL: its default
- * @domains: only these; all that run if there are none
- * @domains_nr: number of them
+ * @connections: to libvirt
+ * @connections_nr: number of them
+ * @connected: --connect was said
  * @interval: seconds between samples; 0: once
  * @count: end after so many; 0: never
  * @timeout: seconds that a guest has to answer
@@ -39,11 +49,9 @@ struct options {
 	enum mode mode;
 	char **qmp;
 	size_t qmp_nr;
-	bool libvirt;
+	struct connection *connections;
+	size_t connections_nr;
 	bool connected;
-	const char *uri;
-	char **domains;
-	size_t domains_nr;
 	double interval;
 	long count;
 	double timeout;

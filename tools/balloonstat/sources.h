@@ -6,10 +6,25 @@
 #include "options.h"
 
 /**
+ * struct lister - lists the domains of one libvirt
+ * @stream: what it says; closed between two lists
+ * @asked: when
+ * @error: what is wrong with it, as of the last list that came to its end; may be empty
+ * @failed: the list that is coming has an error
+ */
+struct lister {
+	struct stream stream;
+	double asked;
+	char error[GUEST_ERROR_MAX];
+	bool failed;
+};
+
+/**
  * struct sources - the guests, and where they come from
  * @guests: all of them, in the order they were found
  * @nr: number of them
- * @error: what is wrong with a source as a whole; may be empty
+ * @error: what is wrong with sources as a whole; may be empty
+ * @listers: one for each of the connections to libvirt
  *
  * The rest belongs to sources.c.
  */
@@ -17,11 +32,12 @@ struct sources {
 	struct guest **guests;
 	size_t nr;
 	char error[GUEST_ERROR_MAX];
+	struct lister *listers;
 
 	const struct options *options;
 	size_t size;
-	struct stream lister;	/* of libvirt's domains */
-	double next, asked;
+	char missing[GUEST_ERROR_MAX];	/* sockets that a pattern does not find */
+	double next;
 };
 
 /**
@@ -42,16 +58,19 @@ void sources_begin(struct sources *s, const struct options *o, double now);
 void sources_again(struct sources *s, double now);
 
 /**
- * sources_wait() - whether libvirt has not yet said which domains there are
+ * sources_wait() - until when libvirt may take to say which domains there are
  * @s: the sources
+ *
+ * Return: seconds of CLOCK_MONOTONIC; 0: it has said so.
  */
-bool sources_wait(const struct sources *s);
+double sources_wait(const struct sources *s);
 
 /**
  * sources_work() - take what libvirt has said
- * @s: the sources, whose lister's descriptor is ready
+ * @s: the sources
+ * @i: which of the listers has a descriptor that is ready
  */
-void sources_work(struct sources *s);
+void sources_work(struct sources *s, size_t i);
 
 /**
  * sources_give_up() - libvirt did not say in time

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "text.h"
 
@@ -47,6 +49,39 @@ void text_copy(char *to, size_t len, const char *from)
 		from += n;
 	}
 	to[used] = '\0';
+}
+
+char *text_quote(const char *from)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_-.,:/@+=";
+	size_t len = strlen(from), n = 0;
+	/* A quote in quotes takes four characters. */
+	char *copy = malloc(len + 1), *word = malloc(4 * len + 3);
+
+	if (!copy || !word) {
+		free(copy);
+		free(word);
+		return NULL;
+	}
+	text_copy(copy, len + 1, from);
+	if (copy[0] && copy[strspn(copy, plain)] == '\0') {
+		free(word);
+		return copy;
+	}
+	word[n++] = '\'';
+	for (const char *p = copy; *p; p++) {
+		if (*p == '\'') {
+			memcpy(word + n, "'\\''", 4);
+			n += 4;
+		} else {
+			word[n++] = *p;
+		}
+	}
+	word[n++] = '\'';
+	word[n] = '\0';
+	free(copy);
+	return word;
 }
 
 int text_columns(const char *text)

@@ -16,6 +16,16 @@
 void text_copy(char *to, size_t len, const char *from);
 
 /**
+ * text_quote() - text as a word of a shell command
+ * @from: any bytes
+ *
+ * As text_copy(), and in quotes if a shell would take it for more than a word.
+ *
+ * Return: the word, to be released with free(); NULL without memory.
+ */
+char *text_quote(const char *from);
+
+/**
  * text_columns() - how wide text is
  * @text: of text_copy()
  *

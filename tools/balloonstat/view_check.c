@@ -47,7 +47,7 @@ static void put_guest(const struct guest *g, const struct limits *l, FILE *to)
 	fputs(" (", to);
 	put(diagnosis_reason(&g->diagnosis, text, sizeof(text)), to);
 	putc(')', to);
-	if (diagnosis_advice(&g->diagnosis, l, guest_domain(g), text, sizeof(text))[0]) {
+	if (diagnosis_advice(&g->diagnosis, l, g->setmem, text, sizeof(text))[0]) {
 		fputs(", ", to);
 		put(text, to);
 	}

@@ -75,7 +75,7 @@ static json_t *diagnosis(const struct guest *g, const struct limits *l)
 	char reason[VIEW_SENTENCE], advice[VIEW_SENTENCE];
 
 	diagnosis_reason(d, reason, sizeof(reason));
-	diagnosis_advice(d, l, guest_domain(g), advice, sizeof(advice));
+	diagnosis_advice(d, l, g->setmem, advice, sizeof(advice));
 	return json_pack("{s:s, s:i, s:s?, s:s, s:s, s:o, s:o}",
 			 "name", regime_name(d->regime),
 			 "severity", (int)regime_severity(d->regime),

@@ -305,7 +305,7 @@ static int put_detail(const struct loop *loop, int y, bool draw)
 		 diagnosis_reason(&g->diagnosis, words, sizeof(words)));
 	y = put_words(y, line, draw);
 	snprintf(line, sizeof(line), "-> %s",
-		 diagnosis_advice(&g->diagnosis, &loop->options->wants.limits, guest_domain(g),
+		 diagnosis_advice(&g->diagnosis, &loop->options->wants.limits, g->setmem,
 				  words, sizeof(words)));
 	return words[0] ? put_words(y, line, draw) : y;
 }

@@ -58,7 +58,7 @@ static void say_why(struct guest *g, const struct options *o)
 	if (g->trouble != TROUBLE_NONE || (o->interval > 0 && why == WHY_ONE_REPORT))
 		why = WHY_NOT;
 	if (why != WHY_NOT && why != g->shown.why && !o->explain) {
-		diagnosis_advice(&g->diagnosis, &o->wants.limits, guest_domain(g), advice,
+		diagnosis_advice(&g->diagnosis, &o->wants.limits, g->setmem, advice,
 				 sizeof(advice));
 		fprintf(stderr, "balloonstat: %s: %s: %s%s%s\n", g->name, view_state(g),
 			diagnosis_reason(&g->diagnosis, reason, sizeof(reason)),
@@ -79,7 +79,7 @@ static void explain(struct guest *g, const struct options *o)
 	g->shown.regime = g->diagnosis.regime;
 	printf("    %s: %s\n", regime_name(g->diagnosis.regime),
 	       diagnosis_reason(&g->diagnosis, text, sizeof(text)));
-	if (diagnosis_advice(&g->diagnosis, &o->wants.limits, guest_domain(g), text, sizeof(text))[0])
+	if (diagnosis_advice(&g->diagnosis, &o->wants.limits, g->setmem, text, sizeof(text))[0])
 		printf("    -> %s\n", text);
 }
 

@@ -571,16 +571,16 @@ static void test_commands(void **state)
 	/* It has 1 GiB of 2 GiB: a quarter more, and a multiple of 64 MiB that is above. */
 	start(&b);
 	report(&b, &inefficient);
-	diagnosis_advice(&b.d, &b.l, "web", text, sizeof(text));
+	diagnosis_advice(&b.d, &b.l, "virsh setmem web", text, sizeof(text));
 	assert_says(text, "virsh setmem web 1344M --live");
 	diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text));
 	assert_says(text, "\"balloon\", \"arguments\": {\"value\": 1409286144}}");
 	b.d.evidence.balloon = 32 * MIB;
 	b.d.evidence.actual = b.d.evidence.max - 32 * MIB;
-	diagnosis_advice(&b.d, &b.l, "web", text, sizeof(text));
+	diagnosis_advice(&b.d, &b.l, "virsh setmem web", text, sizeof(text));
 	assert_says(text, "virsh setmem web 2048M --live; more than 2.0 GiB at a restart only");
 	b.d.evidence.balloon = 0;
-	diagnosis_advice(&b.d, &b.l, "web", text, sizeof(text));
+	diagnosis_advice(&b.d, &b.l, "virsh setmem web", text, sizeof(text));
 	assert_null(strstr(text, "virsh"));
 	assert_says(text, "that takes a restart, or plugging memory in");
 	start(&b);
