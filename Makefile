@@ -110,7 +110,7 @@ install-tools:
 
 check-tools: tools
 	$(DEPS) build lab tools toolstest
-	$(MAKE) -C tests/balloonstat unit fuzz
+	$(MAKE) -C tests/balloonstat unit series fuzz
 	$(PYTEST) -n 2 --dist loadgroup tests/balloonstat $(ARGS)
 
 # The systems of the matrix, two at a time.

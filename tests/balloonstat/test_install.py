@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from common.project import TOP, VERSION
+from common.project import TOP, VERSION, command
 
 TOOL = TOP / 'tools' / 'balloonstat'
 
@@ -83,6 +83,13 @@ def test_man_page_has_the_names(man):
     assert len(names) == 10
     for name in names:
         assert re.search(rf'^ +{name}( \(row \d\))?(  \S.*)?$', man, re.M), name
+
+
+def test_documents_have_the_verdicts():
+    """The table is what print-verdicts prints."""
+    ran = subprocess.run(command(TOP / 'tests/balloonstat/print-verdicts'), check=True,
+                         capture_output=True, text=True)
+    assert f'\n\n{ran.stdout}\n' in (TOP / 'docs/diagnosis.md').read_text()
 
 
 def complete(*words):

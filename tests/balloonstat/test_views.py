@@ -281,7 +281,8 @@ def test_prometheus(servers, run, tmp_path):
         assert len(re.findall(rf'^balloonstat_{name}{{', text, re.M)) == 2
 
 
-@pytest.mark.parametrize('name', ['\u00fc' * 200, 'a' + '\u00fc' * 200, 'ab' + '\u2014' * 200])
+@pytest.mark.parametrize('name', ['\u00fc' * 200, 'a' + '\u00fc' * 200, 'ab' + '\u2014' * 200],
+                         ids=('even', 'odd', 'three'))
 def test_long_names(servers, run, tmp_path, name):
     """A name is cut between two characters, and not within one."""
     path = servers.add(FakeGuest(name, interval=0), name='vm')

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""balloonstat on real guests: how it names each kind of memory pressure."""
+"""balloonstat on real guests: how it names each kind of memory pressure.
+
+With BALLOONSTAT_RECORD=DIRECTORY, what balloonstat has seen in each test is kept there, for
+tests/balloonstat/series."""
 
 import fcntl
 import json
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -11,6 +15,7 @@ import threading
 
 import pytest
 
+from common import series
 from common.guest import MIB, GuestError, Hog
 from common.pressure import almost_full
 from common.project import BALLOONSTAT, TOP
@@ -18,6 +23,20 @@ from common.project import BALLOONSTAT, TOP
 TOOL = TOP / 'tools' / 'balloonstat'
 DISK = 384      # MiB
 SMALL = {'memory': 256, 'swap': 192, 'disk': DISK}
+# What happens in the series that are recorded. The others are named after their tests.
+WHAT = {
+    'whole_guest': 'reads a disk, then has more in use than there is, then wants far too much',
+    'balloon_too_large': 'has more in use than the balloon leaves, then the balloon gives some back',
+    'kswapd_fails': 'is almost full of page cache that cannot be reclaimed',
+    'cgroup_that_swaps': 'has a container at its limit that swaps',
+    'cgroup_of_page_cache': 'has a container at its limit, of page cache alone',
+    'kill_in_a_cgroup': "has a process killed at a container's limit",
+    'silent': 'has more in use than there is, and sends nothing any more, then again',
+    'driver_comes_and_goes': 'has its driver unloaded and loaded again',
+    'reboot': 'is reset',
+    'polling_is_put_back': 'does nothing',
+}
+RECORD = os.environ.get('BALLOONSTAT_RECORD')
 # Seconds. The guest is emulated, and the machine may be busy.
 PATIENCE = 120
 
@@ -38,6 +57,7 @@ class Watch:
 
     def __init__(self, program, guest, *args):
         self.guest = guest
+        self.args = args
         self.objects = []
         self.process = subprocess.Popen(
             [program, '--qmp', guest.qmp_path, '--poll', '1', '--json', *args, '1'],
@@ -71,9 +91,16 @@ class Watch:
         self.thread.join(20)
         self.process.stdout.close()
 
+    def record(self, name, what):
+        lab = self.guest.lab
+        version = '.'.join(map(str, lab.kernel()))
+        series.write(pathlib.Path(RECORD) / f'{name}.{version}-{lab.driver}.txt', what,
+                     f'{version}, {lab.driver}', [a for a in self.args if '=' in a],
+                     self.objects)
+
 
 @pytest.fixture
-def watch(balloonstat):
+def watch(balloonstat, request):
     watches = []
 
     def start(guest, *args):
@@ -82,6 +109,9 @@ def watch(balloonstat):
     yield start
     for w in watches:
         w.stop()
+        if RECORD:
+            name = request.node.name.removeprefix('test_')
+            w.record(name.replace('_', '-'), WHAT.get(name, name.replace('_', ' ')))
 
 
 def read_disk(guest):
@@ -165,6 +195,26 @@ def test_kswapd_fails(boot, watch, shows):
     assert 'the next demand for memory will wait' in o['diagnosis']['advice']
     shows('balloonstat: background reclaim fails (row 5)', True)
     w.wait('healthy')
+
+
+@pytest.mark.pressure
+def test_silent(borrow, watch, shows):
+    """A guest that was thrashing and sends nothing any more is worst of all."""
+    guest = borrow(**SMALL)
+    guest.load()
+    w = watch(guest)
+    w.wait('healthy')
+    hog = guest.hog(300, timeout=PATIENCE)
+    hog.churn()
+    w.wait('thrashing')
+    guest.unload()
+    o = w.wait('silent')
+    assert o['diagnosis']['severity'] == 2
+    assert 'since it was thrashing' in o['diagnosis']['reason']
+    hog.kill()
+    guest.load()
+    w.wait('healthy')
+    shows('balloonstat: silence after trouble', True)
 
 
 @pytest.fixture

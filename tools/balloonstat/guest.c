@@ -236,16 +236,13 @@ static void note_restart(struct guest *g, struct sample *s)
 		g->has_base = false;
 }
 
-static void finish_sample(struct guest *g, const struct guest_wants *wants, double now)
+void guest_judge(struct guest *g, const struct limits *l, double now, double wall)
 {
-	struct timespec wall;
 	struct sample *s = &g->next;
 	struct rates r;
 
-	clock_gettime(CLOCK_REALTIME, &wall);
 	s->mono = now;
-	s->wall = (double)wall.tv_sec + (double)wall.tv_nsec / 1e9;
-	s->max = s->max > g->not_ballooned ? s->max - g->not_ballooned : 0;
+	s->wall = wall;
 	note_polling(g, s);
 	note_restart(g, s);
 	rate_when(s, g->sample.mono > 0 ? &g->sample : NULL, is_local(g));
@@ -269,11 +266,20 @@ static void finish_sample(struct guest *g, const struct guest_wants *wants, doub
 	g->sample = *s;
 	g->age = age_of(s);
 	g->age_then = g->age;
-	diagnose(&g->diagnosis, &wants->limits, s, &g->rates, g->age);
+	diagnose(&g->diagnosis, l, s, &g->rates, g->age);
 	/* But not those of a guest that is silent. */
 	if (g->diagnosis.why == WHY_STALE || g->diagnosis.why == WHY_STOPPED ||
 	    g->diagnosis.why == WHY_POLLING_OFF || g->diagnosis.why == WHY_NEVER_REPORTED)
 		g->rates.valid = 0;
+}
+
+static void finish_sample(struct guest *g, const struct guest_wants *wants, double now)
+{
+	struct timespec wall;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	g->next.max = g->next.max > g->not_ballooned ? g->next.max - g->not_ballooned : 0;
+	guest_judge(g, &wants->limits, now, (double)wall.tv_sec + (double)wall.tv_nsec / 1e9);
 	g->fresh = true;
 	if (g->trouble != TROUBLE_REFUSED)
 		clear_trouble(g);

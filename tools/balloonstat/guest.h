@@ -223,6 +223,17 @@ bool guest_waits(const struct guest *g);
 void guest_late(struct guest *g, double timeout, double now);
 
 /**
+ * guest_judge() - make rates and a diagnosis of a sample that is complete
+ * @g: a guest, whose @next is what QEMU has answered
+ * @l: what is high and low
+ * @now: seconds of CLOCK_MONOTONIC
+ * @wall: the same moment, in seconds since 1970
+ *
+ * For the conversation, and for series of samples that were recorded.
+ */
+void guest_judge(struct guest *g, const struct limits *l, double now, double wall);
+
+/**
  * guest_restore() - begin to put the polling interval back
  * @g: a guest
  * @wants: as in guest_begin()

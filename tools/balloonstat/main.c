@@ -30,10 +30,12 @@ int main(int argc, char **argv)
 	/* For the live view's drawing; numbers are written as everywhere. */
 	setlocale(LC_CTYPE, "");
 	status = options_parse(&o, argc, argv);
-	if (status >= 0)
-		return status;
-	view = *views[o.mode];
-	if (o.interval <= 0 && o.mode != MODE_DOCTOR)
-		view.settle = true;
-	return loop_run(&o, &view);
+	if (status < 0) {
+		view = *views[o.mode];
+		if (o.interval <= 0 && o.mode != MODE_DOCTOR)
+			view.settle = true;
+		status = loop_run(&o, &view);
+	}
+	options_free(&o);
+	return status;
 }

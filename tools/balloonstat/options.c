@@ -251,3 +251,12 @@ int options_parse(struct options *o, int argc, char **argv)
 		o->interval = 1;
 	return -1;
 }
+
+void options_free(struct options *o)
+{
+	for (size_t i = 0; i < o->connections_nr; i++)
+		free(o->connections[i].domains);
+	free(o->connections);
+	free(o->qmp);
+	memset(o, 0, sizeof(*o));
+}

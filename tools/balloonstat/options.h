@@ -71,4 +71,10 @@ struct options {
  */
 int options_parse(struct options *o, int argc, char **argv);
 
+/**
+ * options_free() - forget the command line
+ * @o: of options_parse()
+ */
+void options_free(struct options *o);
+
 #endif

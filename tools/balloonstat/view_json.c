@@ -102,6 +102,8 @@ json_t *json_guest(const struct guest *g, const struct limits *l, double now)
 	if (!guest_reached(g))
 		return o;
 	json_object_set_new(o, "age", real_or_null(g->age));
+	json_object_set_new(o, "reported", s->last_update ? json_integer(s->last_update) :
+			    json_null());
 	json_object_set_new(o, "polling", json_integer(s->polling));
 	json_object_set_new(o, "running", json_boolean(s->running));
 	json_object_set_new(o, "actual", s->actual ? integer(s->actual) : json_null());
