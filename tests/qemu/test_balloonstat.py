@@ -23,7 +23,7 @@ from common.project import BALLOONSTAT, TOP
 TOOL = TOP / 'tools' / 'balloonstat'
 DISK = 384      # MiB
 SMALL = {'memory': 256, 'swap': 192, 'disk': DISK}
-# What happens in the series that are recorded. The others are named after their tests.
+# What happens in the tests whose series are recorded.
 WHAT = {
     'whole_guest': 'reads a disk, then has more in use than there is, then wants far too much',
     'balloon_too_large': 'has more in use than the balloon leaves, then the balloon gives some back',
@@ -34,7 +34,6 @@ WHAT = {
     'silent': 'has more in use than there is, and sends nothing any more, then again',
     'driver_comes_and_goes': 'has its driver unloaded and loaded again',
     'reboot': 'is reset',
-    'polling_is_put_back': 'does nothing',
 }
 RECORD = os.environ.get('BALLOONSTAT_RECORD')
 # Seconds. The guest is emulated, and the machine may be busy.
@@ -109,9 +108,9 @@ def watch(balloonstat, request):
     yield start
     for w in watches:
         w.stop()
-        if RECORD:
-            name = request.node.name.removeprefix('test_')
-            w.record(name.replace('_', '-'), WHAT.get(name, name.replace('_', ' ')))
+        name = request.node.name.removeprefix('test_')
+        if RECORD and name in WHAT:
+            w.record(name.replace('_', '-'), WHAT[name])
 
 
 def read_disk(guest):
