@@ -16,6 +16,12 @@ import pytest
 from common.project import BALLOONSTAT
 from fakeqmp import Servers
 
+# For a program that is compiled with sanitizers: what they find ends it, so that a test fails.
+LEAKS = pathlib.Path(__file__).with_name('leaks.supp')
+os.environ.setdefault('ASAN_OPTIONS', 'abort_on_error=1')
+os.environ.setdefault('UBSAN_OPTIONS', 'abort_on_error=1')
+os.environ.setdefault('LSAN_OPTIONS', f'suppressions={LEAKS}:print_suppressions=0')
+
 TIMEOUT = int(os.environ.get("BALLOONSTAT_TIMEOUT", 60))
 
 
