@@ -18,6 +18,7 @@
 #define WALL	1700000000
 
 #define LINE_LEN	4096
+#define SPACES	"\n "
 
 struct series {
 	char what[256], kernel[64], expected[1024], verdicts[1024];
@@ -34,7 +35,7 @@ static void fail(const char *path, int line, const char *what)
 /* The next word as a number; false if it is "-". */
 static bool number(char **text, double *value)
 {
-	char *word = strtok_r(NULL, " \n", text), *end;
+	char *word = strtok_r(NULL, SPACES, text), *end;
 
 	if (!word) {
 		*value = 0;
@@ -51,14 +52,15 @@ static void verdict(struct series *s)
 	size_t len = strlen(s->verdicts);
 
 	if (strcmp(last ? last + 1 : s->verdicts, name))
-		snprintf(s->verdicts + len, sizeof(s->verdicts) - len, "%s%s", len ? " " : "", name);
+		snprintf(s->verdicts + len, sizeof(s->verdicts) - len, "%s%s", len ? " " : "",
+			 name);
 }
 
 /* The columns are those of series.py. */
 static void take_row(struct series *s, char *row, const char *path, int line)
 {
 	struct sample *next = &s->guest->next;
-	char *rest = NULL, *word = strtok_r(row, " \n", &rest);
+	char *rest = NULL, *word = strtok_r(row, SPACES, &rest);
 	double time = strtod(word, NULL), value;
 
 	memset(next, 0, sizeof(*next));
@@ -73,7 +75,7 @@ static void take_row(struct series *s, char *row, const char *path, int line)
 	number(&rest, &value);
 	next->max = (uint64_t)value;
 	for (unsigned int tag = 0; tag < TAG_NR; tag++) {
-		word = strtok_r(NULL, " \n", &rest);
+		word = strtok_r(NULL, SPACES, &rest);
 		if (!word)
 			fail(path, line, "a number is missing");
 		next->known |= TAG_BIT(tag);

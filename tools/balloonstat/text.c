@@ -51,10 +51,15 @@ void text_copy(char *to, size_t len, const char *from)
 	to[used] = '\0';
 }
 
+/* A shell takes it for itself. */
+static bool is_plain(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("_-.,:/@+=", c));
+}
+
 char *text_quote(const char *from)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "_-.,:/@+=";
 	size_t len = strlen(from), n = 0;
 	/* A quote in quotes takes four characters. */
 	char *copy = malloc(len + 1), *word = malloc(4 * len + 3);
@@ -65,10 +70,13 @@ char *text_quote(const char *from)
 		return NULL;
 	}
 	text_copy(copy, len + 1, from);
-	if (copy[0] && copy[strspn(copy, plain)] == '\0') {
+	while (is_plain(copy[n]))
+		n++;
+	if (n && !copy[n]) {
 		free(word);
 		return copy;
 	}
+	n = 0;
 	word[n++] = '\'';
 	for (const char *p = copy; *p; p++) {
 		if (*p == '\'') {

@@ -56,16 +56,17 @@ static int sent_up_to(uint32_t set)
 
 static void missing(const struct sample *s)
 {
+	const char *who = "so may the driver of an older kernel or of another system, such as Windows";
 	int last = sent_up_to(s->set);
+
+	if (last == VIRTIO_BALLOON_S_HTLB_PGFAIL)
+		who = "so does the stock driver of Linux before 6.12 (install virtio-balloon there)";
 
 	if (!(s->set & TAGS_EVENTS) && s->set & TAGS_GAUGES)
 		finding("no counters: the guest's kernel was built without CONFIG_VM_EVENT_COUNTERS");
 	else if (last >= 0)
 		finding("the guest sends tags 0 to %d only: %s; or it has virtio-balloon, loaded with max_stat_tag=%d, which the host cannot tell apart; in the guest: cat /sys/module/virtio_balloon/parameters/max_stat_tag",
-			last, last == VIRTIO_BALLOON_S_HTLB_PGFAIL ?
-			"so does the stock driver of Linux before 6.12 (install virtio-balloon there)" :
-			"so may the driver of an older kernel or of another system, such as Windows",
-			last);
+			last, who, last);
 	else
 		finding("the guest leaves out some of the six statistics of pressure");
 }

@@ -510,7 +510,8 @@ static void test_advice(void **state)
 			       "guest too small: the balloon holds nothing"));
 	start(&b);
 	report(&b, &cgroup_73);
-	assert_non_null(strstr(diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text)), "memory.max"));
+	assert_non_null(strstr(diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text)),
+			       "memory.max"));
 	/* The text is cut where there is little room. */
 	for (size_t len = 1; len < sizeof(text); len++) {
 		diagnosis_advice(&b.d, &b.l, NULL, text, len);

@@ -326,6 +326,49 @@ static void test_names(void **state)
 	assert_int_equal(text_fit("ab", 5), 2);
 }
 
+/* What is no word for a shell is in quotes. */
+static void test_quote(void **state)
+{
+	static const struct {
+		const char *text, *word;
+	} rows[] = {
+		{ "web-1.example", "web-1.example" },
+		{ "qemu+ssh://host/system", "qemu+ssh://host/system" },
+		{ "qemu:///system?socket=/x&y", "'qemu:///system?socket=/x&y'" },
+		{ "a b", "'a b'" },
+		{ "it's", "'it'\\''s'" },
+		{ "$(reboot)", "'$(reboot)'" },
+		{ "", "''" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char *word = text_quote(rows[i].text);
+
+		assert_string_equal(word, rows[i].word);
+		free(word);
+	}
+}
+
+/* A command names the host of the domain. */
+static void test_setmem(void **state)
+{
+	static const struct {
+		const char *uri, *command;
+	} rows[] = {
+		{ NULL, "virsh setmem web" },
+		{ "qemu+ssh://host/system", "virsh -c qemu+ssh://host/system setmem web" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct guest *g = guest_new(SOURCE_LIBVIRT, rows[i].uri, "web");
+
+		assert_string_equal(g->setmem, rows[i].command);
+		guest_free(g);
+	}
+}
+
 static void test_row(void **state)
 {
 	struct guest *g = make("a", "a");
@@ -354,6 +397,8 @@ int output_tests(void)
 		cmocka_unit_test(test_check_of_many),
 		cmocka_unit_test(test_check_numbers),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_quote),
+		cmocka_unit_test(test_setmem),
 		cmocka_unit_test(test_row),
 	};
 
