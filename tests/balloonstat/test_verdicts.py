@@ -38,7 +38,7 @@ CASES = {
         5, 'kswapd-fails', {'reason': ('alloc-stalls 1.0/s', '!no alloc-stalls')}),
     'stalls that find what they need': (
         {'alloc-stalls': 200, 'direct-scans': MIB / 10, 'direct-reclaims': MIB / 10.5},
-        20, 'stalls', {'advice': ('finds at once', '!little can be scanned')}),
+        20, 'stalls', {'advice': ('finds at once', '!little is scanned')}),
 }
 
 

@@ -352,7 +352,7 @@ static void regime_advice(struct text *t, const struct diagnosis *d, const struc
 		if (e->ratio >= l->v[LIMIT_RATIO_LOW])
 			add(t, "each stall finds at once what it needs: kswapd does the work, and is a little late; ");
 		else
-			add(t, "little can be scanned: memory is locked, in huge pages, or the kernel's; ");
+			add(t, "little is scanned: this has just begun, or memory is locked, in huge pages, or the kernel's; ");
 		add(t, "not a cgroup's doing, on no kernel from " KERNELS);
 		break;
 	case REGIME_KSWAPD_FAILS:

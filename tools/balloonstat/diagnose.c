@@ -270,12 +270,13 @@ static void show(struct diagnosis *d, enum regime regime, const struct evidence 
 }
 
 static void note(struct diagnosis *d, enum regime regime, const struct evidence *e,
-		 double seconds)
+		 double seconds, double now)
 {
 	unsigned int i = d->last_nr++ % DIAGNOSIS_REPORTS;
 
 	d->last[i].regime = regime;
 	d->last[i].seconds = seconds;
+	d->last[i].at = now;
 	d->last[i].evidence = *e;
 }
 
@@ -297,15 +298,22 @@ static enum regime worst(const struct diagnosis *d, const struct limits *l)
 	return d->regime;
 }
 
-/* The last report that was as bad. */
-static const struct evidence *evidence_of(const struct diagnosis *d, enum regime regime)
+/*
+ * Show what worst() has found, with the numbers of the last report that says the same. Those
+ * of a worse one would contradict it.
+ */
+static void show_worst(struct diagnosis *d, enum regime regime, double now)
 {
-	unsigned int i = d->last_nr;
+	for (unsigned int i = d->last_nr; i-- && d->last_nr - i <= DIAGNOSIS_REPORTS;) {
+		struct evidence e = d->last[i % DIAGNOSIS_REPORTS].evidence;
+		double at = d->last[i % DIAGNOSIS_REPORTS].at;
 
-	while (i-- && d->last_nr - i <= DIAGNOSIS_REPORTS)
-		if (d->last[i % DIAGNOSIS_REPORTS].regime >= regime)
-			return &d->last[i % DIAGNOSIS_REPORTS].evidence;
-	return &d->evidence;
+		if (d->last[i % DIAGNOSIS_REPORTS].regime != regime)
+			continue;
+		show(d, regime, &e, now);
+		d->evidence_at = at;
+		return;
+	}
 }
 
 /* Worse things are shown when the last reports have them for long, better ones when they last. */
@@ -314,12 +322,12 @@ static void settle(struct diagnosis *d, const struct limits *l, enum regime regi
 {
 	enum regime bad;
 
-	note(d, regime, e, seconds);
+	note(d, regime, e, seconds, now);
 	bad = worst(d, l);
 	if (!d->known || regime == d->regime) {
 		show(d, regime, e, now);
 	} else if (bad > d->regime) {
-		show(d, bad, evidence_of(d, bad), now);
+		show_worst(d, bad, now);
 	} else if (regime > d->regime) {
 		d->calm_since = now;
 		d->calm_reports = 0;

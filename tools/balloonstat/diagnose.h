@@ -118,7 +118,7 @@ struct diagnosis {
 
 	struct {
 		enum regime regime;
-		double seconds;
+		double seconds, at;
 		struct evidence evidence;
 	} last[DIAGNOSIS_REPORTS];
 	unsigned int last_nr;

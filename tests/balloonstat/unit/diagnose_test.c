@@ -206,6 +206,24 @@ static void test_one_spike_is_none(void **state)
 }
 
 /* Every other report is bad. It is said soon, and stays said. */
+/* A little trouble and then much is at least a little for long enough. */
+static void test_numbers_of_the_verdict(void **state)
+{
+	char text[512];
+	struct bench b;
+
+	(void)state;
+	start(&b);
+	report(&b, &quiet);
+	assert_string_equal(report(&b, &row2), "healthy");
+	assert_string_equal(report(&b, &inefficient), "stalls");
+	/* Its numbers are not those of thrashing, which would contradict it. */
+	assert_true(b.d.evidence.direct_scan < MIB);
+	assert_memory_equal(diagnosis_reason(&b.d, text, sizeof(text)), "1 s ago: ", 9);
+	assert_string_equal(report(&b, &inefficient), "thrashing");
+	assert_true(b.d.evidence.direct_scan > MIB);
+}
+
 static void test_bursts(void **state)
 {
 	static const double seconds[] = { 1, 2, 15, 60 };
@@ -543,7 +561,7 @@ static void test_words(void **state)
 	report(&b, &quick_stalls);
 	diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text));
 	assert_says(text, "each stall finds at once what it needs");
-	assert_null(strstr(text, "little can be scanned"));
+	assert_null(strstr(text, "little is scanned"));
 	start(&b);
 	report(&b, &reads_back);
 	diagnosis_reason(&b.d, text, sizeof(text));
@@ -603,6 +621,7 @@ int diagnose_tests(void)
 		cmocka_unit_test(test_relative_to_interval),
 		cmocka_unit_test(test_one_spike_is_none),
 		cmocka_unit_test(test_calm_has_to_last),
+		cmocka_unit_test(test_numbers_of_the_verdict),
 		cmocka_unit_test(test_bursts),
 		cmocka_unit_test(test_two_of_long_intervals_are_enough),
 		cmocka_unit_test(test_band),
