@@ -473,14 +473,14 @@ UNSET_SIX = {name: UNSET for name in PRESSURE}
     (FakeGuest('vm', age=100), 'stale: the last statistics came '),
     (FakeGuest('vm', running=False), 'the guest is paused'),
     (FakeGuest('vm', stats=OLD, version=(7, 2)), "this host's QEMU, being older than 9.2, does not"),
-    (FakeGuest('vm', stats={**OLD, **UNSET_SIX}), 'sends tags 0 to 9 only: so does the stock driver '
-     'of Linux before 6.12'),
+    (FakeGuest('vm', stats={**OLD, **UNSET_SIX}), 'sends tags 0 to 9 only: so does '
+     "Linux's stock driver before 6.12"),
     (FakeGuest('vm', stats={**OLD, **UNSET_SIX, 'stat-oom-kills': 0, 'stat-alloc-stalls': 0}),
      'or it has virtio-balloon, loaded with max_stat_tag=11'),
     # As Windows and older kernels.
     (FakeGuest('vm', stats={**{name: UNSET for name in OLD}, **UNSET_SIX,
                             **{name: OLD[name] for name in list(OLD)[:7]}}),
-     'sends tags 0 to 6 only: so may the driver of an older kernel or of another system'),
+     'sends tags 0 to 6 only: so may drivers of older kernels or of other systems'),
     (Says(b''), 'another client (libvirt?) holds this monitor, QEMU hangs, or this is no QMP socket'),
     # It says what was refused, and nothing of what it could not find out.
     (Answers(STATS, b'{"error": {"class": "GenericError", "desc": "not now"}, "id": {id}}\r\n'),

@@ -56,11 +56,11 @@ static int sent_up_to(uint32_t set)
 
 static void missing(const struct sample *s)
 {
-	const char *who = "so may the driver of an older kernel or of another system, such as Windows";
+	const char *who = "so may drivers of older kernels or of other systems, such as Windows";
 	int last = sent_up_to(s->set);
 
 	if (last == VIRTIO_BALLOON_S_HTLB_PGFAIL)
-		who = "so does the stock driver of Linux before 6.12 (install virtio-balloon there)";
+		who = "so does Linux's stock driver before 6.12 (install virtio-balloon there)";
 
 	if (!(s->set & TAGS_EVENTS) && s->set & TAGS_GAUGES)
 		finding("no counters: the guest's kernel was built without CONFIG_VM_EVENT_COUNTERS");
