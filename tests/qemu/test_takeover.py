@@ -51,6 +51,23 @@ def check_builtin(guest):
                                      else FIRST_TEN)
 
 
+def check_both(guest, before):
+    """Whatever was done to them, both drivers work, and no page is lost."""
+    guest.load()
+    guest.wait_actual(SIZE)
+    check_ours(guest)
+    hand_back(guest)
+    guest.balloon(guest.memory)
+    guest.wait_actual(guest.memory)
+    check_builtin(guest)
+    assert total(guest) == before
+
+
+def bound(guest):
+    """The name of the device that the built-in driver has."""
+    return guest.sh(f'basename /sys/bus/virtio/drivers/{BUILTIN}/virtio*').strip()
+
+
 def while_inflating(guest, cmd):
     """Set the target, and run a command in the guest when some memory has gone, but not all."""
     less = (total(guest) - 16 * MIB) >> 10
@@ -167,7 +184,7 @@ def test_hot_plug(boot, outcome):
 def test_unbound_device(boot, outcome):
     """Somebody has taken the device away from the built-in driver before."""
     guest = boot()
-    device = guest.sh(f'basename /sys/bus/virtio/drivers/{BUILTIN}/virtio*').strip()
+    device = bound(guest)
     guest.sh(f'echo {device} >/sys/bus/virtio/drivers/{BUILTIN}/unbind')
     assert owner(guest) == ''
     guest.load()
@@ -199,7 +216,7 @@ def lab_with_other(lab, pytestconfig, tmp_path):
 def test_third_driver(boot, lab_with_other, outcome):
     """A device that neither the built-in driver nor ours has is left alone."""
     guest = boot(lab=lab_with_other)
-    device = guest.sh(f'basename /sys/bus/virtio/drivers/{BUILTIN}/virtio*').strip()
+    device = bound(guest)
     guest.sh('insmod /other.ko take_over=0; '
              f'echo {device} >/sys/bus/virtio/drivers/{BUILTIN}/unbind; '
              f'echo {device} >/sys/bus/virtio/drivers/other/bind')
@@ -217,7 +234,7 @@ def test_parameter(boot, outcome):
     guest.wait_log('take_over=0: the built-in driver keeps its devices')
     check_builtin(guest)
     # An administrator can give it the device.
-    device = guest.sh(f'basename /sys/bus/virtio/drivers/{BUILTIN}/virtio*').strip()
+    device = bound(guest)
     guest.sh(f'echo {device} >/sys/bus/virtio/drivers/{BUILTIN}/unbind; '
              f'echo {device} >/sys/bus/virtio/drivers/{guest.lab.module}/bind')
     check_ours(guest)
@@ -266,7 +283,7 @@ def test_dead_device(boot, outcome):
     assert owner(guest) == BUILTIN
     assert guest.try_sh(f'test -d /sys/module/{guest.lab.module}')[0]
     # This shows that it would.
-    device = guest.sh(f'basename /sys/bus/virtio/drivers/{BUILTIN}/virtio*').strip()
+    device = bound(guest)
     pid = guest.sh(f'echo {device} >/sys/bus/virtio/drivers/{BUILTIN}/unbind & echo $!').strip()
     guest.wait_for(lambda: guest.sh(f'cut -d" " -f3 /proc/{pid}/stat') == 'D\n', what='hang')
     guest.qmp.cmd('stop')
@@ -308,13 +325,7 @@ def test_failing(boot, outcome):
     guest.balloon(SIZE)
     guest.wait_actual(SIZE)
     check_builtin(guest)
-    guest.load()
-    guest.wait_actual(SIZE)
-    check_ours(guest)
-    hand_back(guest)
-    guest.balloon(guest.memory)
-    guest.wait_actual(guest.memory)
-    assert total(guest) == before
+    check_both(guest, before)
     outcome('its probe fails, for lack of memory', 'the built-in driver has the device again')
 
 
@@ -322,7 +333,7 @@ def test_bind_and_unbind(boot, outcome):
     """20 times, while somebody binds and unbinds the device by hand."""
     guest = boot()
     before = total(guest)
-    device = guest.sh(f'basename /sys/bus/virtio/drivers/{BUILTIN}/virtio*').strip()
+    device = bound(guest)
     pid = guest.sh(f'''while :; do
         for driver in {BUILTIN} {guest.lab.module}; do
             echo {device} >/sys/bus/virtio/drivers/$driver/unbind
@@ -335,12 +346,5 @@ def test_bind_and_unbind(boot, outcome):
         hand_back(guest)
     guest.sh(f'kill {pid}')
     guest.wait_for(lambda: guest.try_sh(f'test -d /proc/{pid}')[0], what='end of the loop')
-    guest.load()
-    guest.wait_actual(SIZE)
-    check_ours(guest)
-    hand_back(guest)
-    guest.balloon(guest.memory)
-    guest.wait_actual(guest.memory)
-    assert total(guest) == before
-    check_builtin(guest)
+    check_both(guest, before)
     outcome('the device is bound and unbound by hand at the same time', 'no page is lost')
