@@ -138,6 +138,8 @@ unsigned int fake_balloon_run_out_held(struct fake_balloon *fake)
 
 	for (;;) {
 		freed = fake_balloon_run_out(fake);
+		/* On a busy machine this and what a failing case then waits for take long. */
+		kunit_info(fake->test, "out of memory: %u pages came back at once\n", freed);
 		if (freed || !fake_balloon_pop(fake, FAKE_DEFLATE) ||
 		    fake_balloon_popped_pages(fake) > 1)
 			return freed;
