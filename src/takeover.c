@@ -97,16 +97,14 @@ int balloon_take_over(struct device_driver *ours)
 		pr_err("the driver %s is a module: unload it first\n", other->name);
 		return -EBUSY;
 	}
-	if (take_over) {
-		err = bus_for_each_dev(ours->bus, NULL, other, balloon_refuse_dead);
-		if (err)
-			return err;
-	}
 	balloon_builtin = other;
 	if (!take_over) {
 		pr_info("take_over=0: the built-in driver keeps its devices\n");
 		return 0;
 	}
+	err = bus_for_each_dev(ours->bus, NULL, other, balloon_refuse_dead);
+	if (err)
+		return err;
 
 	driver_unregister(other);
 	/* Ours is the only driver now. Each device says in the log if its probe fails. */
