@@ -272,12 +272,9 @@ static void show(struct diagnosis *d, enum regime regime, const struct evidence 
 static void note(struct diagnosis *d, enum regime regime, const struct evidence *e,
 		 double seconds, double now)
 {
-	unsigned int i = d->last_nr++ % DIAGNOSIS_REPORTS;
-
-	d->last[i].regime = regime;
-	d->last[i].seconds = seconds;
-	d->last[i].at = now;
-	d->last[i].evidence = *e;
+	d->last[d->last_nr++ % DIAGNOSIS_REPORTS] = (struct judgement){
+		.regime = regime, .seconds = seconds, .at = now, .evidence = *e,
+	};
 }
 
 /* The worst that the last few reports have shown for long enough, all together. */
@@ -305,13 +302,12 @@ static enum regime worst(const struct diagnosis *d, const struct limits *l)
 static void show_worst(struct diagnosis *d, enum regime regime, double now)
 {
 	for (unsigned int i = d->last_nr; i-- && d->last_nr - i <= DIAGNOSIS_REPORTS;) {
-		struct evidence e = d->last[i % DIAGNOSIS_REPORTS].evidence;
-		double at = d->last[i % DIAGNOSIS_REPORTS].at;
+		const struct judgement *j = &d->last[i % DIAGNOSIS_REPORTS];
 
-		if (d->last[i % DIAGNOSIS_REPORTS].regime != regime)
+		if (j->regime != regime)
 			continue;
-		show(d, regime, &e, now);
-		d->evidence_at = at;
+		show(d, regime, &j->evidence, now);
+		d->evidence_at = j->at;
 		return;
 	}
 }

@@ -92,6 +92,19 @@ struct evidence {
 #define DIAGNOSIS_REPORTS	4
 
 /**
+ * struct judgement - what a report says by itself
+ * @regime: what is the matter
+ * @seconds: since the report before it
+ * @at: when it was judged, seconds of CLOCK_MONOTONIC
+ * @evidence: the numbers that led to @regime
+ */
+struct judgement {
+	enum regime regime;
+	double seconds, at;
+	struct evidence evidence;
+};
+
+/**
  * struct diagnosis - what is the matter with a guest, and its past
  * @regime: what is shown
  * @why: with REGIME_NO_DATA
@@ -116,11 +129,7 @@ struct diagnosis {
 	enum regime silent_since;
 	double kills_seen;
 
-	struct {
-		enum regime regime;
-		double seconds, at;
-		struct evidence evidence;
-	} last[DIAGNOSIS_REPORTS];
+	struct judgement last[DIAGNOSIS_REPORTS];
 	unsigned int last_nr;
 	double evidence_at, judged_at;
 	double last_kill;
