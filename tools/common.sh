@@ -28,9 +28,10 @@ module_for()
 	kernelver=$1 bash -c '. "$1" 2>/dev/null; echo "${BUILT_MODULE_NAME[0]}"' bash "$top/dkms.conf"
 }
 
-# Remove what a build has left among the sources.
-remove_built()
+# Copy what the module is built from into a directory, without what a build has left there.
+copy_sources()
 {
+	cp -R "$top/src" "$top/include" "$top/Kbuild" "$top/dkms.conf" "$top/COPYING" "$1"
 	find "$1" \( -name '*.o' -o -name '.*.cmd' -o -name facts.h \) -exec rm -f {} +
 }
 
