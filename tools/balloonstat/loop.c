@@ -98,6 +98,9 @@ static void work(struct loop *loop, const struct view *view, double until, const
 	/* A changed window comes as a signal. */
 	if (view->input && ready && (ready < 0 || loop->fds[all - 1].revents))
 		loop->leave = !view->input(loop) || loop->leave;
+	/* The terminal is gone. There may have been no signal, as in a session of its own. */
+	if (ready > 0 && loop->fds[all - 1].revents & (POLLHUP | POLLERR | POLLNVAL))
+		loop->leave = true;
 	if (ready <= 0)
 		return;
 	for (size_t i = 0; i < nr; i++)

@@ -445,11 +445,9 @@ out:
 
 static bool live_input(struct loop *loop)
 {
-	bool any = false;
 	int key;
 
 	while ((key = getch()) != ERR) {
-		any = true;
 		if (helped) {
 			helped = false;
 			continue;
@@ -490,9 +488,6 @@ static bool live_input(struct loop *loop)
 			break;
 		}
 	}
-	/* Ready, and nothing to read: the terminal is gone. */
-	if (!any && (loop->fds[loop->sources.nr + 1].revents & (POLLHUP | POLLERR)))
-		return false;
 	draw(loop);
 	return true;
 }
