@@ -132,7 +132,7 @@ check-cross:
 	$(PYTEST) -n 2 --dist loadgroup tests/distro/test_architectures.py $(ARGS)
 
 check-kernels: trees deb
-	$(DEPS) build lab
+	$(DEPS) build lab kernel
 	$(PYTHON) tests/distro/check-kernels $(PARTS)
 
 check-faults:

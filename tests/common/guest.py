@@ -146,6 +146,7 @@ class Guest:
                         booted the fast way (PVH) cannot resume from suspend to RAM
     leaks               leave kmemleak on, in a kernel that has it
     reboot              let the guest reboot instead of ending QEMU
+    target              the size that the host wants from power-on, in bytes; see balloon()
     incoming            a guest that is to be migrated to this one, see migrate_to()
     events              of QEMU's tracing, which it writes down with their times, see noted()
     qemu_args           more arguments
@@ -154,7 +155,7 @@ class Guest:
     def __init__(self, lab, directory, memory=512, cpus=2, machine='q35',
                  balloon=(), append='', bzimage=False, leaks=False, swap=0, disk=0, disks=(),
                  ports=0, accel='tcg,thread=multi', reboot=False,
-                 incoming=None, nodes=(), events=(), qemu_args=()):
+                 target=None, incoming=None, nodes=(), events=(), qemu_args=()):
         if nodes:
             memory, cpus = sum(nodes), len(nodes)
         self.lab = lab
@@ -237,6 +238,8 @@ class Guest:
         theirs_shell.close()
         try:
             self.qmp = QMP(ours_qmp)
+            if target is not None:
+                self.balloon(target)
             if not incoming:
                 self.wait_ready()
                 if swap:
@@ -420,6 +423,10 @@ class Guest:
         if ours != (self.lab.driver == 'ours'):
             self.fail(f'{"our" if ours else "the stock"} driver is loaded, '
                       f'not {self.lab.driver}')
+
+    def parameter(self, name):
+        """The path of a parameter of the module."""
+        return f'/sys/module/{self.lab.module}/parameters/{name}'
 
     def unload(self):
         """Unload the driver. One that is built in has the device then, and would inflate."""

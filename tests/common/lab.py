@@ -13,6 +13,8 @@ SCRIPTS = TOP / 'tests/lab'
 SANITISERS = 192
 # Factor for all timeouts on a kernel that has KASAN or KCSAN.
 PATIENCE = 8
+# Arguments of build_kernel(): a kernel that has the driver built in, and boots a whole Debian.
+BUILT_IN = 'guest', 'builtin', 'systemd'
 
 
 def qemu():

@@ -12,7 +12,6 @@ from common.guest import EVERYTHING, MIB
 from common.hostram import check_transparent, huge, pool
 
 REPORTING = {'free-page-reporting': True}
-TAKE_FIRST = '/sys/module/virtio_balloon/parameters/take_first'
 WORDS = 'larger', 'blocks', 'pages'
 BLOCK_BYTES = BLOCK * PAGE
 MOSTLY = 0.9            # of a balloon is in blocks, where it takes them
@@ -381,7 +380,7 @@ def test_take_first_pages(start):
     # That pages follow each other in a buffer could be chance.
     assert traced(guest, 'mm_page_alloc') == 0
     # The same guest gives blocks when it is asked to.
-    guest.sh(f'echo blocks >{TAKE_FIRST}')
+    guest.sh(f'echo blocks >{guest.parameter("take_first")}')
     mark = len(buffers(guest))
     resize(guest, 192 * MIB)
     assert traced(guest, 'mm_page_alloc') > MOSTLY * 64
@@ -393,22 +392,23 @@ def test_take_first_pages(start):
 def test_wrong_words(start):
     """Only the three words are taken. With another the module is not loaded, or nothing changes."""
     guest = start()
+    parameter = guest.parameter('take_first')
     wrong = ['block', 'blockss', 'Pages', '1', 'larger,pages', '""']
     for word in wrong:
-        code, said = guest.try_sh(f'modprobe virtio_balloon take_first={word} 2>&1')
+        code, said = guest.try_sh(f'modprobe {guest.lab.module} take_first={word} 2>&1')
         assert code and 'Invalid argument' in said
-        assert guest.try_sh('test -d /sys/module/virtio_balloon')[0]
+        assert guest.try_sh(f'test -d /sys/module/{guest.lab.module}')[0]
     guest.load()
-    assert guest.read(TAKE_FIRST) == 'larger'
+    assert guest.read(parameter) == 'larger'
     for value in WORDS[1:] + WORDS:
-        guest.sh(f'echo {value} >{TAKE_FIRST}')
-        assert guest.read(TAKE_FIRST) == value
+        guest.sh(f'echo {value} >{parameter}')
+        assert guest.read(parameter) == value
         for word in wrong:
-            code, said = guest.try_sh(f'echo {word} >{TAKE_FIRST}')
+            code, said = guest.try_sh(f'echo {word} >{parameter}')
             assert code and 'Invalid argument' in said
-            assert guest.read(TAKE_FIRST) == value
+            assert guest.read(parameter) == value
     # A word without a line's end is a word, too.
-    guest.sh(f'printf blocks >{TAKE_FIRST}')
+    guest.sh(f'printf blocks >{parameter}')
     resize(guest, 384 * MIB)
     assert share_in_blocks(buffers(guest)) > MOSTLY
     check_whole(guest)
@@ -421,8 +421,9 @@ def test_take_first_changes(start, balloon):
     guest = start(balloon=balloon)
     load(guest)
     hog = guest.hog(32)
+    parameter = guest.parameter('take_first')
     loop = guest.sh(f'while true; do for word in {" ".join(WORDS)}; do '
-                    f'echo $word >{TAKE_FIRST} || exit; done; done & echo $!').strip()
+                    f'echo $word >{parameter} || exit; done; done & echo $!').strip()
     rng = random.Random(6)
     for _ in range(6):
         # It may end in the middle of a block.
@@ -460,7 +461,7 @@ def test_fragmented(start, part, low, high, reporting):
     hog = guest.hog(int(part * guest.meminfo()['MemFree']) // MIB, keep=EVERY_OTHER)
     load(guest, 'larger')
     for word, size in ('larger', 488), ('blocks', 464), ('larger', 440):
-        guest.sh(f'echo {word} >{TAKE_FIRST}')
+        guest.sh(f'echo {word} >{guest.parameter("take_first")}')
         assert low < free_in_blocks(guest) < high
         mark = len(buffers(guest))
         resize(guest, size * MIB)

@@ -291,9 +291,9 @@ def test_min_guest_free(borrow):
     assert guest.actual() == size
     hog.kill()
     # The driver notices another value of the parameter within a second or so.
-    guest.sh('echo 192 >/sys/module/virtio_balloon/parameters/min_guest_free')
+    guest.sh(f'echo 192 >{guest.parameter("min_guest_free")}')
     guest.wait_for(lambda: guest.actual() < size - 32 * MIB, what='inflation to go on')
-    guest.sh('echo 0 >/sys/module/virtio_balloon/parameters/min_guest_free')
+    guest.sh(f'echo 0 >{guest.parameter("min_guest_free")}')
     guest.wait_actual(128 * MIB)
     guest.wait_log('after all')
     assert guest.log().count('at min_guest_free') == 1

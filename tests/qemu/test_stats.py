@@ -225,7 +225,7 @@ def test_reports_go_on_under_load(borrow):
 def test_max_stat_tag(borrow, shows):
     guest = borrow()
     guest.load(max_stat_tag=9)
-    parameter = '/sys/module/virtio_balloon/parameters/max_stat_tag'
+    parameter = guest.parameter('max_stat_tag')
     assert guest.read(parameter) == '9'
     assert guest.sh(f'stat -c %a {parameter}').strip() == '444'
     assert set(guest.stats()) == set(FIRST_TEN)
