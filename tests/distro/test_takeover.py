@@ -44,7 +44,7 @@ def release(system):
     headers = f'/usr/src/linux-headers-{release}'
 
     def unpack(where, *names):
-        tar = subprocess.run(['tar', '-C', tree, '-ch', *names],
+        tar = subprocess.run(['tar', '-C', tree, '-c', *names],
                              stdout=subprocess.PIPE, check=True).stdout
         system.sh(f'mkdir -p {where} && tar -C {where} -x --no-same-owner', tar)
 
