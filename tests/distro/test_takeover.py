@@ -138,8 +138,10 @@ def boot_as_the_host_sees_it(state, release, transcript, title, **options):
               for when, event, said in noted if event == SIZE_EVENT]
     lines = []
     for second in range(1, int(sizes[-1][0]) + 2):
-        size = [size for when, size in sizes if when < second][-1]
-        lines.append(f'{second:3} s  {size // MIB:6} MiB')
+        # With what it was before: it may change twice within a second.
+        seen = [size // MIB for when, size in sizes if when < second - 1][-1:]
+        seen += [size // MIB for when, size in sizes if second - 1 <= when < second]
+        lines.append(f'{second:3} s  {min(seen):5} to {max(seen):5} MiB, then {seen[-1]:5}')
     lines += re.findall(rf'^\[.*(?:{BUILTIN}|virtio\d).*$', guest.log(), re.M)
     transcript(f'what the guest is left with in each second from power-on, target {SIZE // MIB} '
                f'MiB: {title}', '\n'.join(lines))
