@@ -110,6 +110,10 @@ class System:
         """The releases of the kernels that are installed."""
         return self.sh('ls /lib/modules').split()
 
+    def installed(self, release):
+        """The names of the modules that dkms has installed for the kernel of this release."""
+        return self.sh(f'cd /lib/modules/{release}/updates/dkms; ls | sed "s/[.]ko.*//"').split()
+
     def unpack_clone(self, directory=CLONE):
         """Put our sources there, without what was built in them, and not executable."""
         tar = subprocess.run(

@@ -86,13 +86,8 @@ def test_built_in(system):
     build_in(system, kernel)
     system.sh(f'make -C {CLONE} install KVER={system.release}')
     system.sh(f'run-parts --regex="^dkms$" --arg={kernel} /etc/kernel/header_postinst.d')
-
-    def installed(release):
-        return system.sh(f'cd /lib/modules/{release}/updates/dkms; '
-                         'ls | sed "s/[.]ko.*//"').split()
-
-    assert installed(kernel) == [TAKEOVER]
-    assert installed(system.release) == [NAME]
+    assert system.installed(kernel) == [TAKEOVER]
+    assert system.installed(system.release) == [NAME]
     # A name that is not the module's would be left there.
     output = system.sh(f'make -C {CLONE} uninstall')
     assert not complaints(output), output

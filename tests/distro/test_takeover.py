@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 import test_install
-from common.guest import BUILTIN, MIB
+from common.guest import BUILTIN, DEVICE, MIB
 from common.lab import BUILT_IN, build_kernel, release as release_of
 from common.project import VERSION
 from common.stat_names import FIRST_TEN, NAMES
@@ -80,7 +80,7 @@ def say_status(transcript):
 
 
 def check_driver(guest, name, tags):
-    driver = guest.sh('basename $(readlink /sys/bus/virtio/drivers/*balloon*/virtio*/driver)')
+    driver = guest.sh(f'basename $(readlink {DEVICE}/driver)')
     assert driver.strip() == name
     assert set(guest.stats()) == set(tags)
 
@@ -98,10 +98,6 @@ def check_builtin(guest, said):
     assert 'the built-in driver has it' in said
 
 
-def installed(system, release):
-    return system.sh(f'ls /lib/modules/{release}/updates/dkms').split()
-
-
 def test_before(state, release, say_status):
     guest = state.boot(release=release)
     assert guest.sh('uname -r').strip() == release
@@ -114,12 +110,12 @@ def test_before(state, release, say_status):
 def test_upgrade(system, release):
     """It is installed for Debian's kernel, where the stock driver is a module. Another comes."""
     system.sh(f'make -C {CLONE} install KVER={system.release}')
-    assert installed(system, system.release) == [f'{NAME}.ko']
+    assert system.installed(system.release) == [NAME]
     run_hooks(system, release)
-    assert installed(system, release) == [f'{TAKEOVER}.ko']
+    assert system.installed(release) == [TAKEOVER]
     # And back: each kernel keeps its own.
     run_hooks(system, system.release)
-    assert installed(system, system.release) == [f'{NAME}.ko']
+    assert system.installed(system.release) == [NAME]
 
 
 def boot_as_the_host_sees_it(state, release, transcript, title, **options):
