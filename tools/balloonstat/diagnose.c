@@ -99,13 +99,20 @@ static double rate_of(const struct rates *r, unsigned int tag)
 	return r->rate[tag];		/* 0 where it is not valid */
 }
 
-bool evidence_plenty(const struct evidence *e, const struct limits *l)
+/* @avail: bytes; negative: not known */
+static bool enough(double avail, const struct evidence *e, const struct limits *l)
 {
-	return e->avail >= 0 && e->avail >= l->v[LIMIT_AVAIL_LOW] / 100 * e->memory;
+	return avail >= 0 && avail >= l->v[LIMIT_AVAIL_LOW] / 100 * e->memory;
 }
 
+bool evidence_plenty(const struct evidence *e, const struct limits *l)
+{
+	return enough(e->avail_lowest, e, l);
+}
+
+/* @avail_before: that of the report before, in bytes; negative: not known. */
 static void gather(struct evidence *e, const struct limits *l, const struct sample *s,
-		   const struct rates *r)
+		   const struct rates *r, double avail_before)
 {
 	double reclaimed, returned, memory;
 
@@ -129,6 +136,7 @@ static void gather(struct evidence *e, const struct limits *l, const struct samp
 		(double)s->value[VIRTIO_BALLOON_S_CACHES] : -1;
 	e->avail = sample_has(s, VIRTIO_BALLOON_S_AVAIL) ?
 		(double)s->value[VIRTIO_BALLOON_S_AVAIL] : -1;
+	e->avail_lowest = avail_before >= 0 && avail_before < e->avail ? avail_before : e->avail;
 	if (sample_has(s, VIRTIO_BALLOON_S_MEMTOT))
 		e->memory = (double)s->value[VIRTIO_BALLOON_S_MEMTOT];
 	else
@@ -229,7 +237,7 @@ static enum regime classify(struct diagnosis *d, const struct limits *l, struct 
 
 	if (e->kills > 0)
 		return e->stall_count + d->stalls_before >= STALLS_OF_KILL ||
-		       (e->avail >= 0 && !evidence_plenty(e, l)) ?
+		       (e->avail >= 0 && !enough(e->avail, e, l)) ?
 		       REGIME_CRITICAL : REGIME_CGROUP_OOM;
 	if (d->stall_high && d->scan_high)
 		return d->ratio_low || d->returns ? REGIME_THRASHING : REGIME_RECLAIM;
@@ -374,7 +382,9 @@ void diagnose(struct diagnosis *d, const struct limits *l, const struct sample *
 		forget(d, why, s->mono);
 		d->age = age;
 		d->polling = s->polling;
-		gather(&d->evidence, l, s, r);
+		gather(&d->evidence, l, s, r, -1);
+		d->avail_before = d->evidence.avail;
+		d->has_before = true;
 		return;
 	}
 	d->why = WHY_NOT;
@@ -392,9 +402,11 @@ void diagnose(struct diagnosis *d, const struct limits *l, const struct sample *
 	if (d->regime == REGIME_SILENT)
 		d->known = false;
 
-	gather(&e, l, s, r);
+	gather(&e, l, s, r, d->has_before ? d->avail_before : -1);
 	regime = classify(d, l, &e);
 	d->stalls_before = e.stall_count;
+	d->avail_before = e.avail;
+	d->has_before = true;
 	if (e.kills > 0) {
 		/* A container's kill does not make less of the guest's own. */
 		if (!d->kills_seen || regime >= d->kill_regime) {

@@ -59,6 +59,8 @@ enum why {
  * @swap_out: bytes a second
  * @major_faults: a second
  * @avail: bytes that are to be had without swapping; negative: not known
+ * @avail_lowest: the same, or what it was in the report before if that was less. Swapping
+ *	out makes some available for a moment
  * @caches: bytes of page cache; negative: not known
  * @memory: bytes that the guest manages, balloon subtracted
  * @actual: bytes of the machine, balloon subtracted; 0: not known
@@ -81,7 +83,7 @@ struct evidence {
 	double async_scan, async_reclaim;
 	double swap_in, swap_out;
 	double major_faults;
-	double avail, caches, memory, actual, balloon, max;
+	double avail, avail_lowest, caches, memory, actual, balloon, max;
 	double stall_high, scan_high, kscan_high, return_min;
 	double ratio, returned;
 	bool by_swap;
@@ -135,8 +137,8 @@ struct diagnosis {
 	double last_kill;
 	enum regime kill_regime;
 	struct evidence kill_evidence;
-	double stalls_before;
-	bool known, alarmed;
+	double stalls_before, avail_before;
+	bool known, alarmed, has_before;
 	bool stall_high, scan_high, kscan_high;
 	bool ratio_low, kratio_low, returns;
 	unsigned int calm_reports;
@@ -155,7 +157,7 @@ void diagnose(struct diagnosis *d, const struct limits *l, const struct sample *
 	      const struct rates *r, double age);
 
 /**
- * evidence_plenty() - whether much memory is to be had without swapping
+ * evidence_plenty() - whether much memory was to be had without swapping, all the while
  * @e: of a diagnosis
  * @l: what is high and low
  */

@@ -581,6 +581,35 @@ static void test_words(void **state)
 	assert_says(diagnosis_reason(&b.d, text, sizeof(text)), "3 s ago: alloc-stalls 200/s");
 }
 
+/* Swapping out makes memory available for a moment. That is not enough memory. */
+static void test_available_for_a_moment(void **state)
+{
+	struct report moment = inefficient;
+	struct rates first = { .event = RATE_FIRST };
+	struct sample s;
+	char text[512];
+	struct bench b;
+
+	(void)state;
+	moment.avail = 11;
+	start(&b);
+	report(&b, &inefficient);
+	report(&b, &moment);
+	diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text));
+	assert_says(text, "balloon too large");
+	assert_null(strstr(text, "are available"));
+	report(&b, &moment);
+	diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text));
+	assert_says(text, "are available, so it is not short of memory as a whole");
+	/* The first report cannot be judged, but it says what is available. */
+	start(&b);
+	fill(&s, GUEST_MEMORY);
+	diagnose(&b.d, &b.l, &s, &first, 0);
+	report(&b, &moment);
+	diagnosis_advice(&b.d, &b.l, NULL, text, sizeof(text));
+	assert_says(text, "balloon too large");
+}
+
 static void test_commands(void **state)
 {
 	char text[512];
@@ -638,6 +667,7 @@ int diagnose_tests(void)
 		cmocka_unit_test(test_no_new_report_changes_nothing),
 		cmocka_unit_test(test_advice),
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_available_for_a_moment),
 		cmocka_unit_test(test_commands),
 	};
 
