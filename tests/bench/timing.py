@@ -91,7 +91,7 @@ def cache(lab, new_directory):
 
 
 def ask(guest, seconds):
-    """Ask for statistics for some seconds. Return how many milliseconds each answer took."""
+    """Ask for statistics for some seconds. Return when each answer came, and its milliseconds."""
     queue = None
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -111,7 +111,7 @@ def ask(guest, seconds):
         if name == 'virtio_notify':
             asked = when
         elif name == 'virtio_queue_notify' and asked:
-            taken.append((when - asked) * 1000)
+            taken.append((when, (when - asked) * 1000))
             asked = None
     return taken
 
@@ -120,7 +120,7 @@ def thrashing(lab, new_directory):
     guest = start(lab, new_directory, **THRASHING)
     hog = guest.hog(224, timeout=120)
     hog.churn()
-    taken = ask(guest, 30)
+    taken = [ms for _, ms in ask(guest, 30)]
     guest.check_log()
     guest.close()
     return {'thrashing': statistics.median(taken), 'thrashing, worst': max(taken)}
@@ -130,7 +130,11 @@ def inflating(lab, new_directory):
     guest = start(lab, new_directory, memory=1536)
     guest.hog(1200).kill()
     guest.balloon(guest.memory - GIB)
-    taken = ask(guest, 3)
+    answers = ask(guest, 3)
+    guest.wait_actual(guest.memory - GIB)
+    # What comes later is the answer of a guest that does nothing.
+    end = max(when for when, name, _ in guest.noted() if name == 'virtio_balloon_set_config')
+    taken = [ms for when, ms in answers if when < end]
     guest.check_log()
     guest.close()
     return {'inflating': statistics.median(taken), 'inflating, worst': max(taken)}
