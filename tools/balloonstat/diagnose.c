@@ -110,9 +110,9 @@ bool evidence_plenty(const struct evidence *e, const struct limits *l)
 	return enough(e->avail_lowest, e, l);
 }
 
-/* @avail_before: that of the report before, in bytes; negative: not known. */
-static void gather(struct evidence *e, const struct limits *l, const struct sample *s,
-		   const struct rates *r, double avail_before)
+/* Also keeps in @d what the next report is compared with. @e may be that of @d. */
+static void gather(struct diagnosis *d, struct evidence *e, const struct limits *l,
+		   const struct sample *s, const struct rates *r)
 {
 	double reclaimed, returned, memory;
 
@@ -136,7 +136,11 @@ static void gather(struct evidence *e, const struct limits *l, const struct samp
 		(double)s->value[VIRTIO_BALLOON_S_CACHES] : -1;
 	e->avail = sample_has(s, VIRTIO_BALLOON_S_AVAIL) ?
 		(double)s->value[VIRTIO_BALLOON_S_AVAIL] : -1;
-	e->avail_lowest = avail_before >= 0 && avail_before < e->avail ? avail_before : e->avail;
+	e->avail_lowest = e->avail;
+	if (d->has_before && d->avail_before >= 0 && d->avail_before < e->avail)
+		e->avail_lowest = d->avail_before;
+	d->avail_before = e->avail;
+	d->has_before = true;
 	if (sample_has(s, VIRTIO_BALLOON_S_MEMTOT))
 		e->memory = (double)s->value[VIRTIO_BALLOON_S_MEMTOT];
 	else
@@ -382,9 +386,7 @@ void diagnose(struct diagnosis *d, const struct limits *l, const struct sample *
 		forget(d, why, s->mono);
 		d->age = age;
 		d->polling = s->polling;
-		gather(&d->evidence, l, s, r, -1);
-		d->avail_before = d->evidence.avail;
-		d->has_before = true;
+		gather(d, &d->evidence, l, s, r);
 		return;
 	}
 	d->why = WHY_NOT;
@@ -402,11 +404,9 @@ void diagnose(struct diagnosis *d, const struct limits *l, const struct sample *
 	if (d->regime == REGIME_SILENT)
 		d->known = false;
 
-	gather(&e, l, s, r, d->has_before ? d->avail_before : -1);
+	gather(d, &e, l, s, r);
 	regime = classify(d, l, &e);
 	d->stalls_before = e.stall_count;
-	d->avail_before = e.avail;
-	d->has_before = true;
 	if (e.kills > 0) {
 		/* A container's kill does not make less of the guest's own. */
 		if (!d->kills_seen || regime >= d->kill_regime) {
