@@ -9,12 +9,18 @@
  */
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/sizes.h>
 #include <linux/virtio_config.h>
 
 #include "balloon.h"
 
-/* The largest block that the page allocator has. */
-#define BALLOON_HINT_ORDER	MAX_PAGE_ORDER
+/*
+ * A hint is a block of 4 MiB, or the largest that the page allocator has if that is smaller.
+ * With large pages the largest one is up to 512 MiB, and hardly ever free as a whole.
+ */
+#define BALLOON_HINT_ORDER	\
+	min_t(unsigned int, const_ilog2(SZ_4M) - PAGE_SHIFT, MAX_PAGE_ORDER)
 #define BALLOON_HINT_PAGES	BIT(BALLOON_HINT_ORDER)
 
 /* Takes only blocks that are free already: no reclaim, no reserves. */
