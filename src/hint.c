@@ -144,7 +144,7 @@ static enum balloon_hint_next balloon_hint_step(struct balloon *b)
 	unsigned int free;
 	u32 cmd_id;
 
-	if (balloon_host_gone(b)) {
+	if (READ_ONCE(b->host.gone)) {
 		balloon_hint_release(hint, ULONG_MAX);
 		return BALLOON_HINT_IDLE;
 	}
@@ -192,6 +192,8 @@ static void balloon_hint_work(struct work_struct *work)
 	enum balloon_hint_next next;
 
 	WRITE_ONCE(b->hint.waits_for_host, false);
+	/* Once for all steps, since asking the device costs an exit to the host. */
+	balloon_host_gone(b);
 	do {
 		next = balloon_hint_step(b);
 		cond_resched();

@@ -190,15 +190,30 @@ static long balloon_size_shrink(struct balloon *b, unsigned long nr)
 	return BALLOON_BACKOFF_MIN;
 }
 
+/*
+ * Finds out what the host wants, and whether the device is dead: no value from the configuration
+ * of a dead device is believed. Both cost an exit to the host each, or on s390 an I/O, which waits
+ * for ever if the device is unplugged just then. So they are not asked for at each step. Who waits
+ * for a buffer finds out about a dead device as well.
+ */
+static unsigned long balloon_size_look(struct balloon *b, bool *gone)
+{
+	bool look = xchg(&b->size.look, 0);
+
+	*gone = (look || READ_ONCE(b->host.gone)) && balloon_host_gone(b);
+	if (*gone)
+		return 0;
+	return look ? balloon_size_target(b) : b->size.target;
+}
+
 /* Does one step. Returns the time in jiffies until the next one, or BALLOON_SIZE_DONE. */
 static long balloon_size_step(struct balloon *b)
 {
 	struct balloon_size *size = &b->size;
-	bool gone = balloon_host_gone(b);
 	unsigned long target, given;
+	bool gone;
 
-	/* No value from the configuration of a dead device is believed. */
-	target = gone ? 0 : balloon_size_target(b);
+	target = balloon_size_look(b, &gone);
 	if (!balloon_oom_settle(b, gone))
 		return BALLOON_BACKOFF_POLL;
 	given = b->pages.nr_pages + b->pages.inflating->nr;
@@ -220,6 +235,7 @@ static void balloon_size_work(struct work_struct *work)
 	unsigned long end = jiffies + BALLOON_SIZE_SLICE;
 	long delay;
 
+	WRITE_ONCE(b->size.look, 1);
 	/* A block that was begun is taken whole, also if this takes a little longer. */
 	do {
 		delay = balloon_size_step(b);
@@ -236,6 +252,7 @@ static void balloon_size_work(struct work_struct *work)
 static void balloon_size_config_changed(struct balloon *b)
 {
 	balloon_stay_awake(b, BALLOON_STAY_AWAKE_SIZE);
+	WRITE_ONCE(b->size.look, 1);
 	balloon_queue_work(b, &b->size.work, 0);
 }
 
@@ -264,9 +281,13 @@ static void balloon_size_quiesce(struct balloon *b)
 /* Tells the host of every page, and then that the balloon is empty. */
 static void balloon_size_give_back(struct balloon *b)
 {
-	while (b->pages.nr_pages && !balloon_host_gone(b)) {
-		if (balloon_pages_deflate(b, b->pages.nr_pages) <= 0)
+	bool gone = balloon_host_gone(b);
+
+	while (b->pages.nr_pages && !gone) {
+		if (balloon_pages_deflate(b, b->pages.nr_pages) <= 0) {
 			msleep(BALLOON_ISOLATED_WAIT_MS);
+			gone = balloon_host_gone(b);
+		}
 		cond_resched();
 	}
 	balloon_pages_complete(b);

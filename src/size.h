@@ -6,7 +6,8 @@
 
 /**
  * struct balloon_size - the way to the size that the host wants
- * @work: moves the balloon towards the target; the other fields are its own
+ * @work: moves the balloon towards the target; the other fields but @look are its own
+ * @look: the host may want another size; set by any context, cleared by @work
  * @target: pages of the guest that the host wanted last
  * @backoff: jiffies between attempts to inflate; 0 while they succeed
  * @retry_at: no attempt to inflate before this time, in jiffies
@@ -18,6 +19,7 @@
  */
 struct balloon_size {
 	struct delayed_work work;
+	int look;
 	unsigned long target;
 	unsigned long backoff;
 	unsigned long retry_at;
