@@ -17,8 +17,8 @@ import time
 
 import pytest
 
-from common.guest import KERNEL_ARGS, MIB
 from common.lab import build_module, make_lab
+from common.machine import MIB, PC
 from conftest import TIMEOUT, wait_for
 
 pytestmark = pytest.mark.xdist_group('libvirt')
@@ -109,7 +109,7 @@ class Libvirt:
         """Start a domain with Linux and our driver."""
         self.define(name, 256, f'<kernel>{self.lab.vmlinux}</kernel>'
                     f'<initrd>{self.lab.initramfs}</initrd>'
-                    f'<cmdline>{KERNEL_ARGS} {self.lab.append}</cmdline>')
+                    f'<cmdline>{PC.kernel_args()} {self.lab.append}</cmdline>')
         self.virsh('start', name)
         command = base64.b64encode(b'modprobe virtio_balloon').decode()
         with socket.socket(socket.AF_UNIX) as shell:

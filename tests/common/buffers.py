@@ -9,7 +9,7 @@ from common.guest import DEFLATE_QUEUE, INFLATE_QUEUE
 # Those of QEMU's events that tell it. It notes two for each page, so keep balloons small.
 EVENTS = ('virtio_queue_notify', 'virtqueue_pop', 'virtio_balloon_handle_output',
           'ram_block_discard_range')
-PAGE = 4096
+PAGE = 4096             # what a number stands for, whatever the guest's pages are
 BLOCK = 512             # pages
 HALF = BLOCK // 2       # what a buffer names
 
@@ -35,17 +35,31 @@ class Buffer:
         return None
 
 
-def buffers(guest):
-    """The buffers that QEMU has taken so far, oldest first. The guest has no other device."""
-    found, numbers = [], {}
-    for _, name, arguments in guest.noted():
+def _queues(noted):
+    """Queue -> its number, of the balloon's queues. Other devices have queues, too."""
+    devices, numbers, popped, balloon = {}, {}, None, None
+    for _, name, arguments in noted:
         if name == 'virtio_queue_notify':
-            number, queue = re.fullmatch(r'vdev \S+ n (\d+) vq (\S+)', arguments).groups()
-            numbers[queue] = number
+            device, number, queue = re.fullmatch(r'vdev (\S+) n (\d+) vq (\S+)',
+                                                 arguments).groups()
+            devices[queue], numbers[queue] = device, number
         elif name == 'virtqueue_pop':
+            popped = re.match(r'vq (\S+) ', arguments)[1]
+        elif name == 'virtio_balloon_handle_output' and not balloon:
+            balloon = devices[popped]
+    return {queue: number for queue, number in numbers.items() if devices[queue] == balloon}
+
+
+def buffers(guest):
+    """The buffers that QEMU has taken from the balloon's queues so far, oldest first."""
+    noted = guest.noted()
+    found, numbers = [], _queues(noted)
+    for _, name, arguments in noted:
+        if name == 'virtqueue_pop':
             queue = re.match(r'vq (\S+) ', arguments)[1]
             # QEMU's thread for hinting may take buffers while the main thread works on another.
-            found.append(Buffer(numbers.get(queue, '')))
+            if queue in numbers:
+                found.append(Buffer(numbers[queue]))
         elif name == 'virtio_balloon_handle_output':
             address = int(re.search(r'gpa: (\S+)', arguments)[1], 16)
             last = next(b for b in reversed(found) if b.queue in (INFLATE_QUEUE, DEFLATE_QUEUE))
@@ -72,20 +86,35 @@ def check_owned(sent):
     return owned
 
 
+def check_whole_pages(sent, page):
+    """Fail unless each buffer names whole pages of this size in bytes, each number in its order."""
+    step = page // PAGE
+    for buffer in sent:
+        for i in range(0, len(buffer.pages), step):
+            first = buffer.pages[i]
+            assert first % step == 0
+            assert buffer.pages[i:i + step] == list(range(first, first + step))
+
+
+def halves(sent):
+    """The first page of each half of a block that was inflated. On s390x it is a whole block."""
+    return [half for buffer in sent if buffer.queue == INFLATE_QUEUE
+            for half in [buffer.half()] if half is not None]
+
+
 def blocks(sent):
     """The first page of each block that was inflated: in two buffers, one after the other."""
-    halves = [half for buffer in sent if buffer.queue == INFLATE_QUEUE
-              for half in [buffer.half()] if half is not None]
-    return [a for a, b in zip(halves, halves[1:]) if a % BLOCK == 0 and b == a + HALF]
+    found = halves(sent)
+    return [a for a, b in zip(found, found[1:]) if a % BLOCK == 0 and b == a + HALF]
 
 
-def share_in_blocks(sent):
-    """Which share of the pages that were inflated came in blocks.
+def share_in_blocks(sent, block=BLOCK):
+    """Which share of the pages that were inflated came in blocks, of BLOCK or of HALF as many pages.
 
     A page that mm migrates has a buffer of its own. Such pages are not counted."""
     pages = sum(len(buffer.pages) for buffer in sent
                 if buffer.queue == INFLATE_QUEUE and len(buffer.pages) > 1)
-    return BLOCK * len(blocks(sent)) / pages
+    return block * len(blocks(sent) if block == BLOCK else halves(sent)) / pages
 
 
 def check_reported(sent):

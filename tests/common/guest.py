@@ -15,10 +15,10 @@ import tempfile
 import time
 
 from common import gcov
+from common.machine import MIB, PC, Machine
 from common.qmp import QMP, QMPClosed, QMPError
 from common.splats import OOM_BEGIN, find_splats
 
-MIB = 1 << 20
 UNSET = (1 << 64) - 1           # a statistic that the guest has never sent
 BALLOON = '/machine/peripheral/balloon0'
 # Properties of QEMU's device that turn on all of its features.
@@ -45,9 +45,6 @@ QEMU_ASSERTION = 'iotlb_to_section: Assertion'
 # A part of what the kernel says when it starts the first program.
 INIT = ' as init process'
 
-KERNEL_ARGS = (
-    'console=ttyS0 loglevel=7 panic=-1 panic_on_warn=1 '
-    'oops=panic hung_task_panic=1 softlockup_panic=1')
 # kmemleak takes half of the guest's time.
 NO_KMEMLEAK = ' kmemleak=off'
 
@@ -89,6 +86,7 @@ class Lab:
     patience: int = 1           # factor for all timeouts
     boot_timeout: float = BOOT_TIMEOUT
     lines: pathlib.Path | None = None   # where to keep which lines of the driver were run
+    machine: Machine = PC
 
     def kernel(self):
         """The kernel's version, as in (5, 10)."""
@@ -110,6 +108,12 @@ class Lab:
         Stock drivers before 7.3 do. Such a guest may survive, or not."""
         return self.driver == 'stock' and self.kernel() < (7, 3)
 
+    def reports_too_large(self):
+        """Whether the driver has mm report free pages only in blocks that hardly ever are free.
+
+        Those of the stock driver are as large as mm's page blocks: 32 MiB with pages of 16 KiB."""
+        return self.driver == 'stock' and self.machine.page == 16 << 10
+
     def asks_the_driver(self, no_soft_reset):
         """Whether the driver is told to give everything back before a PCI Express device sleeps.
 
@@ -119,12 +123,6 @@ class Lab:
     def tells_of_reset(self):
         """Whether the driver hears of a reset of the function below its device."""
         return self.driver == 'ours' and self.kernel() >= (7, 3)
-
-
-def _props(props):
-    words = {True: 'on', False: 'off'}
-    return ''.join(f',{k}={words.get(v, v) if isinstance(v, bool) else v}'
-                   for k, v in props.items())
 
 
 def _die_with_parent():
@@ -152,14 +150,23 @@ class Guest:
     qemu_args           more arguments
     """
 
-    def __init__(self, lab, directory, memory=512, cpus=2, machine='q35',
+    def __init__(self, lab, directory, memory=512, cpus=2, machine=None,
                  balloon=(), append='', bzimage=False, leaks=False, swap=0, disk=0, disks=(),
                  ports=0, accel='tcg,thread=multi', reboot=False,
                  target=None, incoming=None, nodes=(), events=(), qemu_args=()):
         if nodes:
             memory, cpus = sum(nodes), len(nodes)
         self.lab = lab
+        self.machine = lab.machine
+        self.page = self.machine.page
         self.memory = memory * MIB
+        # MiB that the guest does not count as its own. The kernel leaves out those that are only
+        # there because the machine's memory has such steps.
+        used = memory + lab.reserve
+        whole = -(-used // self.machine.step) * self.machine.step
+        self.reserve = whole - memory
+        if whole != used:
+            append = f'mem={used}M {append}'
         self.cpus = cpus
         self.console = directory / 'console.log'
         self.qemu_log = directory / 'qemu.log'
@@ -190,19 +197,21 @@ class Guest:
         theirs_shell, self._shell = socket.socketpair()
         args = [
             lab.qemu, '-nodefaults', '-no-user-config', '-display', 'none',
-            '-machine', machine, '-accel', accel,
-            '-m', f'{memory + lab.reserve}M',
+            '-machine', machine or self.machine.type, '-accel', accel,
+            *self.machine.options,
+            '-m', f'{whole}M',
             # A kernel warns if two nodes share a socket.
             '-smp', f'{cpus},sockets={cpus}' if nodes else str(cpus),
             '-kernel', lab.bzimage if bzimage else lab.vmlinux,
             '-initrd', lab.initramfs,
-            '-append', f'{KERNEL_ARGS} {lab.append} {append}{"" if leaks else NO_KMEMLEAK}',
+            '-append', f'{self.machine.kernel_args()} {lab.append} {append}'
+                       f'{"" if leaks else NO_KMEMLEAK}',
             '-chardev', f'socket,id=qmp,fd={theirs_qmp.fileno()}',
             '-mon', 'chardev=qmp,mode=control',
             '-qmp', f'unix:{self.qmp_path},server=on,wait=off',
-            '-serial', f'file:{self.console}',
+            '-chardev', f'file,id=console,path={self.console}',
             '-chardev', f'socket,id=shell,fd={theirs_shell.fileno()}',
-            '-serial', 'chardev:shell',
+            *self.machine.serial_ports('console', 'shell'),
         ]
         if not reboot:
             args += ['-no-reboot']
@@ -210,7 +219,7 @@ class Guest:
             args += ['-incoming', 'defer']
         for i, path in enumerate(self.disks):
             args += ['-drive', f'if=none,id=disk{i},file={path},format=raw',
-                     '-device', f'virtio-blk-pci,drive=disk{i}']
+                     '-device', self.machine.device('blk', f',drive=disk{i}')]
         for i in range(ports):
             args += ['-device', f'pcie-root-port,id=port{i},chassis={i + 1}']
         for i, size in enumerate(nodes):
@@ -225,7 +234,7 @@ class Guest:
         # This one is always there, so that a hot-plugged balloon can use it, too.
         args += ['-object', 'iothread,id=iothread0']
         if balloon is not None:
-            args += ['-device', self.balloon_device(dict(balloon))]
+            args += ['-device', self.machine.balloon_device(dict(balloon))]
         args += qemu_args
 
         self.console.touch()
@@ -252,13 +261,6 @@ class Guest:
             self.close()
             raise
         self.booted = True
-
-    @staticmethod
-    def balloon_device(props):
-        """The argument of -device for a balloon with these properties."""
-        if props.get('free-page-hint'):
-            props = {'iothread': 'iothread0', **props}
-        return 'virtio-balloon-pci,id=balloon0' + _props(props)
 
     # --- failing, and waiting with an end ----------------------------------
 
@@ -397,6 +399,12 @@ class Guest:
     def vmstat(self):
         return {name: int(value) for name, value in self._table('/proc/vmstat')}
 
+    def smallest_huge_page(self):
+        """The size in bytes of the smallest huge pages that hugetlbfs has. None if it has none."""
+        _, names = self.try_sh('ls /sys/kernel/mm/hugepages')
+        return min((1024 * int(size) for size in re.findall(r'hugepages-(\d+)kB', names)),
+                   default=None)
+
     def mount_disk(self):
         """Mount the disk at /mnt. It is to be the only one."""
         self.sh('modprobe ext4 && mount -t ext4 /dev/vda /mnt')
@@ -436,19 +444,17 @@ class Guest:
 
     def features(self):
         """Names of the feature bits the driver has negotiated."""
-        device = self.qmp.cmd('qom-get', path=BALLOON + '/virtio-backend',
-                              property='type')
+        backend = self.machine.backend(BALLOON)
+        device = self.qmp.cmd('qom-get', path=backend, property='type')
         assert device == 'virtio-balloon-device'
-        status = self.qmp.cmd('x-query-virtio-status',
-                              path=BALLOON + '/virtio-backend')
+        status = self.qmp.cmd('x-query-virtio-status', path=backend)
         bits = status['guest-features']
         names = bits.get('transports', []) + bits.get('dev-features', [])
         return {name.split(':')[0] for name in names}
 
     def driver_ok(self):
         """Whether a driver runs the device."""
-        status = self.qmp.cmd('x-query-virtio-status',
-                              path=BALLOON + '/virtio-backend')
+        status = self.qmp.cmd('x-query-virtio-status', path=self.machine.backend(BALLOON))
         return any(name.startswith('VIRTIO_CONFIG_S_DRIVER_OK')
                    for name in status['status'].get('statuses', []))
 
@@ -494,10 +500,10 @@ class Guest:
 
     def balloon(self, size):
         """Set the target, which is what the guest is left with, in bytes."""
-        self.qmp.cmd('balloon', value=size + self.lab.reserve * MIB)
+        self.qmp.cmd('balloon', value=size + self.reserve * MIB)
 
     def actual(self):
-        return self.qmp.cmd('query-balloon')['actual'] - self.lab.reserve * MIB
+        return self.qmp.cmd('query-balloon')['actual'] - self.reserve * MIB
 
     def wait_actual(self, size, timeout=TIMEOUT):
         self.wait_for(lambda: self.actual() == size, timeout,

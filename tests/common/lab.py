@@ -6,6 +6,7 @@ import pathlib
 import struct
 
 from common.guest import BUILTIN, Lab
+from common.machine import PC
 from common.project import TOP, answer
 
 SCRIPTS = TOP / 'tests/lab'
@@ -13,13 +14,15 @@ SCRIPTS = TOP / 'tests/lab'
 SANITISERS = 192
 # Factor for all timeouts on a kernel that has KASAN or KCSAN.
 PATIENCE = 8
+# The same on a machine of another architecture, which QEMU emulates slowly.
+FOREIGN_PATIENCE = 3
 # Arguments of build_kernel(): a kernel that has the driver built in, and boots a whole Debian.
 BUILT_IN = 'guest', 'builtin', 'systemd'
 
 
-def qemu():
-    """The path of a QEMU that knows all 16 statistics."""
-    return answer(SCRIPTS / 'fetch', 'qemu')
+def qemu(machine=PC):
+    """The path of a QEMU for this machine that knows all 16 statistics."""
+    return answer(SCRIPTS / 'fetch', 'qemu', machine.emulator)
 
 
 def kexec():
@@ -38,7 +41,7 @@ def build_kernel(*args):
 
 
 def uncompressed(bzimage, path):
-    """Unpack a kernel image, which saves each guest 4 s of unpacking under emulation.
+    """Unpack a kernel image of a PC, which saves each guest 4 s of unpacking under emulation.
 
     QEMU boots the result if the kernel has CONFIG_PVH. Debian's images are compressed with
     xz. Others are left as they are."""
@@ -70,33 +73,40 @@ def release(tree):
     return next(tree.glob('lib/modules/*')).name
 
 
-def make_lab(driver, module, directory, kernel=None, lines=None):
-    """Put together a Lab in this directory. The default kernel is Debian's."""
+def make_lab(driver, module, directory, kernel=None, lines=None, machine=PC, programs=None):
+    """Put together a Lab in this directory. The default kernel is Debian's.
+
+    programs    a directory with busybox and the programs of tests/guest, where the machine is
+                of another architecture
+    """
     kernel = kernel_tree(kernel)
-    bzimage = next(kernel.glob('boot/vmlinuz*'))
+    bzimage = next(kernel.glob('boot/vmlinu[xz]*'))
     vmlinux = kernel / 'vmlinux'
     kasan = has_option(kernel, 'KASAN')
     slow = kasan or has_option(kernel, 'KCSAN')
-    if slow:
-        # 6.1 with KASAN or KCSAN does not boot by PVH: it dies before it prints anything.
+    # 6.1 with KASAN or KCSAN does not boot by PVH: it dies before it prints anything.
+    if slow or machine is not PC:
         vmlinux = bzimage
     elif not vmlinux.exists():
         vmlinux = uncompressed(bzimage, directory / 'vmlinux')
     initramfs = directory / 'initramfs'
-    args = ['-k', kernel, '-o', initramfs]
+    args = ['-k', kernel, '-o', initramfs, '-x', ' '.join(machine.modules)]
+    if programs:
+        args += ['-p', programs]
     if driver == 'ours':
         args += ['-m', module]
     answer(SCRIPTS / 'make-initramfs', *args)
     # SLUB's own checks are switched off with KASAN, which finds the same and more. The time
     # stamp counter is the only clock that can be read without leaving the guest.
     append = 'rootfstype=ramfs'
+    patience = PATIENCE if slow else 1 if machine is PC else FOREIGN_PATIENCE
     if kasan:
         append += ' slub_debug=-'
     if slow:
         append += ' clocksource=tsc tsc=reliable'
-    return Lab(qemu=qemu(), vmlinux=vmlinux, bzimage=bzimage,
+    return Lab(qemu=qemu(machine), machine=machine, vmlinux=vmlinux, bzimage=bzimage,
                initramfs=initramfs, driver=driver, append=append,
                module=pathlib.Path(module).stem if driver == 'ours' else BUILTIN,
                builtin=has_option(kernel, 'VIRTIO_BALLOON'),
-               reserve=SANITISERS if kasan else 0, patience=PATIENCE if slow else 1,
+               reserve=machine.reserve + (SANITISERS if kasan else 0), patience=patience,
                release=release(kernel), lines=lines)

@@ -36,7 +36,7 @@ def almost_full(guest, disk, size, timeout):
     holder.expect('filled', timeout)
     guest.sh('echo 1 >/proc/sys/vm/drop_caches')
     high = sum(int(line.split()[1]) for line in
-               guest.sh('grep "  high " /proc/zoneinfo').splitlines()) * 4096
+               guest.sh('grep "  high " /proc/zoneinfo').splitlines()) * guest.page
     hog = guest.hog((guest.meminfo()['MemFree'] - high) // MIB - READ, timeout=timeout)
     reader = _reader(guest, disk, size)
     try:

@@ -25,10 +25,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE_BYTES	4096
-#define WORDS_PER_PAGE	(PAGE_BYTES / sizeof(uint64_t))
+#define WORDS_PER_PAGE	(page_bytes / sizeof(uint64_t))
 #define PAGEMAP_FRAME	((1ULL << 55) - 1)
 
+static size_t page_bytes;
 static uint64_t *mem;
 static size_t nr_words;
 static uint64_t salt;
@@ -96,7 +96,7 @@ static int give_back(unsigned long every, unsigned long percent)
 
 	given = calloc(nr, sizeof(*given));
 	if (!frames || !sorted || !given || fd < 0 ||
-	    pread(fd, frames, size, (uintptr_t)mem / PAGE_BYTES * sizeof(*frames)) != (ssize_t)size)
+	    pread(fd, frames, size, (uintptr_t)mem / page_bytes * sizeof(*frames)) != (ssize_t)size)
 		return -1;
 	close(fd);
 	for (size_t i = 0; i < nr; i++)
@@ -105,12 +105,12 @@ static int give_back(unsigned long every, unsigned long percent)
 	lowest_kept = percent ? sorted[(nr - 1) * percent / 100] : 0;
 	for (size_t i = 0; i < nr; i++) {
 		given[i] = frames[i] < lowest_kept || (frames[i] + 1) % every;
-		if (given[i] && madvise((char *)mem + i * PAGE_BYTES, PAGE_BYTES, MADV_DONTNEED))
+		if (given[i] && madvise((char *)mem + i * page_bytes, page_bytes, MADV_DONTNEED))
 			return -1;
 	}
 	free(frames);
 	free(sorted);
-	return mlock2(mem, nr * PAGE_BYTES, MLOCK_ONFAULT);
+	return mlock2(mem, nr * page_bytes, MLOCK_ONFAULT);
 }
 
 int main(int argc, char **argv)
@@ -122,6 +122,7 @@ int main(int argc, char **argv)
 	sigset_t sigs;
 	int sig;
 
+	page_bytes = sysconf(_SC_PAGESIZE);
 	if (!size || percent > 100) {
 		fputs("usage: hog MIB [EVERY [PERCENT]]\n", stderr);
 		return 2;

@@ -7,6 +7,7 @@ import pytest
 
 from common.guest import FIRST_WITH_PRESSURE, GuestError, start_guest, version
 from common.lab import has_option, kernel_tree, make_lab, release
+from common.machine import OTHERS, PC
 from common.project import TOP
 from common.qmp import QMPError
 
@@ -20,6 +21,12 @@ def pytest_addoption(parser):
     group.addoption('--kernel', metavar='TREE',
                     help="unpacked kernel with boot/ and lib/modules/ "
                          "(default: Debian's, fetched)")
+    group.addoption('--machine', choices=OTHERS,
+                    help='machine of another architecture, whose --kernel, --module and '
+                         '--programs it takes (default: a PC)')
+    group.addoption('--programs', metavar='DIRECTORY', type=pathlib.Path,
+                    help='busybox and the programs of tests/guest for the machine (default: '
+                         'made for this one)')
     group.addoption('--lines', metavar='DIRECTORY', type=pathlib.Path,
                     help='keep in it which lines of the driver each guest ran, where the '
                          'kernel counts that')
@@ -32,17 +39,38 @@ def pytest_configure(config):
         'markers', 'option(name): asks for a kernel that was made with it')
     config.addinivalue_line(
         'markers', 'pressure: asks for a driver that sends the statistics of memory pressure')
+    config.addinivalue_line(
+        'markers', 'anywhere: runs on machines of other architectures, too')
+    config.addinivalue_line(
+        'markers', 'sleeps: asks for a kernel that can suspend')
+    config.addinivalue_line(
+        'markers', 'hints: asks for a machine whose QEMU can migrate a guest that gives hints')
+    config.addinivalue_line(
+        'markers', 'bus(name): asks for a machine whose devices are on this bus')
+
+
+def machine_of(config):
+    return OTHERS.get(config.getoption('machine'), PC)
 
 
 def pytest_collection_modifyitems(config, items):
     kernel = kernel_tree(config.getoption('kernel'))
     driver = config.getoption('driver')
     mute = driver == 'stock' and version(release(kernel)) < FIRST_WITH_PRESSURE
+    machine = machine_of(config)
 
     def cannot(item):
         if mute and item.get_closest_marker('pressure'):
             return True
         if any(not has_option(kernel, *option.args) for option in item.iter_markers('option')):
+            return True
+        if machine is not PC and not item.get_closest_marker('anywhere'):
+            return True
+        if not machine.sleeps and item.get_closest_marker('sleeps'):
+            return True
+        if not machine.hints and item.get_closest_marker('hints'):
+            return True
+        if any(bus.args != (machine.bus,) for bus in item.iter_markers('bus')):
             return True
         return driver == 'stock' and item.get_closest_marker('ours')
 
@@ -59,7 +87,9 @@ def lab(pytestconfig, tmp_path_factory):
         pytest.exit(f'no {module}: run make, or pass --driver=stock', 1)
     return make_lab(driver, module, tmp_path_factory.mktemp('lab'),
                     kernel=pytestconfig.getoption('kernel'),
-                    lines=pytestconfig.getoption('lines'))
+                    lines=pytestconfig.getoption('lines'),
+                    machine=machine_of(pytestconfig),
+                    programs=pytestconfig.getoption('programs'))
 
 
 @pytest.fixture

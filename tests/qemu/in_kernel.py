@@ -16,7 +16,7 @@ def test_built_in(boot):
     assert set(guest.stats()) == set(NAMES)
     before = guest.meminfo()['MemTotal']
     hog = guest.hog(64)
-    for size in 192 * MIB, 321 * MIB + 4096, guest.memory:
+    for size in 192 * MIB, 321 * MIB + guest.page, guest.memory:
         guest.balloon(size)
         guest.wait_actual(size)
         assert guest.meminfo()['MemTotal'] == before - (guest.memory - size)

@@ -181,3 +181,24 @@ def test_pulled(start, busy, survives):
     if target:
         # The migration fails without the device.
         target.close()
+
+
+@pytest.mark.anywhere
+@pytest.mark.bus('ccw')
+def test_unplugged_from_a_channel(boot, survives):
+    """On a channel, the host takes a device away without asking the guest. Legacy devices have no
+    status that the driver could read, but a notification of one that is gone fails."""
+    guest = boot()
+    guest.total = guest.meminfo()['MemTotal']
+    hog = guest.hog(64)
+    guest.load()
+    guest.balloon(SMALL)
+    guest.wait_for(lambda: guest.actual() < guest.memory - 16 * MIB, what='inflation')
+    guest.qmp.cmd('device_del', id='balloon0')
+    if guest.lab.driver == 'ours':
+        guest.wait_for(lambda: guest.meminfo()['MemTotal'] == guest.total, PATIENCE,
+                       'the memory to come back')
+    removed = check_removal(guest)
+    survives('unplugged from a channel while inflating', removed)
+    if removed:
+        hog.verify()

@@ -66,7 +66,7 @@ def test_resize(boot):
              'grep -q kworker/u $task/comm && echo 1 >$task/make-it-fail; done; true')
     rng = random.Random(5)
     for _ in range(12):
-        size = rng.randrange(192 * MIB, 512 * MIB, 4096)
+        size = rng.randrange(192 * MIB, 512 * MIB, guest.page)
         guest.balloon(size)
         guest.wait_actual(size)
         assert guest.meminfo()['MemTotal'] == total - (guest.memory - size)

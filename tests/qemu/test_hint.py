@@ -9,6 +9,7 @@ BALLOON = {'free-page-hint': True}
 FREED = 256             # MiB
 # By how much a guest's free memory may shrink without the balloon's doing.
 SLACK = 24 * MIB
+PAGE = 4096             # of the host
 
 
 def free_memory(guest):
@@ -21,6 +22,8 @@ def dirty_and_free(guest):
     guest.hog(FREED).kill()
 
 
+@pytest.mark.anywhere
+@pytest.mark.hints
 @pytest.mark.parametrize('hint', [True, False], ids=['hint', 'nohint'])
 def test_migration(boot, hint, shows):
     source = boot(balloon={'free-page-hint': hint})
@@ -33,7 +36,7 @@ def test_migration(boot, hint, shows):
     total = source.meminfo()['MemTotal']
 
     target = boot(balloon={'free-page-hint': hint}, incoming=source)
-    sent = source.migrate_to(target)['ram']['normal'] * 4096
+    sent = source.migrate_to(target)['ram']['normal'] * PAGE
     hog.guest = target
     hog.verify()
     if hint:

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from common.guest import EVENTS_OF_QUEUES, GuestError, HINT_QUEUE, KERNEL_ARGS, MIB, NO_KMEMLEAK
+from common.guest import EVENTS_OF_QUEUES, GuestError, HINT_QUEUE, MIB, NO_KMEMLEAK
 from common.lab import kexec
 
 MEMORY = 640            # MiB
@@ -54,7 +54,7 @@ def to_dump(guest):
 
 def crash(guest):
     """Crash a guest with a large balloon, and wait for the capture kernel to boot."""
-    args = f'{KERNEL_ARGS} {guest.lab.append}{NO_KMEMLEAK} nr_cpus=1 reset_devices'
+    args = f'{guest.machine.kernel_args()} {guest.lab.append}{NO_KMEMLEAK} nr_cpus=1 reset_devices'
     guest.mount_disk()
     guest.sh('/mnt/kexec -s -p /mnt/vmlinuz --initrd=/mnt/initramfs '
              f'--command-line="{args}" && umount /mnt')

@@ -27,6 +27,7 @@ def inflated(boot, deflate_on_oom):
     return guest
 
 
+@pytest.mark.anywhere
 def test_the_balloon_gives(boot, shows, survives):
     guest = inflated(boot, True)
     hog = guest.hog(HOG)

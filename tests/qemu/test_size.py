@@ -31,14 +31,15 @@ def touch_all(guest, mib):
     guest.hog(mib).kill()
 
 
+@pytest.mark.anywhere
 def test_resize(borrow, shows):
     guest = borrow()
     guest.load()
     rng = random.Random(1)
     for _ in range(12):
-        resize(guest, rng.randrange(128 * MIB, guest.memory + 1, 4096))
+        resize(guest, rng.randrange(128 * MIB, guest.memory + 1, guest.page))
     # A single page goes in, and out again.
-    for size in guest.memory, guest.memory - 4096, guest.memory:
+    for size in guest.memory, guest.memory - guest.page, guest.memory:
         resize(guest, size)
     shows('inflate and deflate, to the page', True)
 
@@ -52,7 +53,8 @@ def test_target_above_memory(borrow):
     assert total(guest) == guest.total
 
 
-def test_host_memory(borrow):
+@pytest.mark.anywhere
+def test_host_memory(borrow, shows):
     """The host gets back the memory that is in the balloon."""
     guest = borrow()
     guest.load()
@@ -66,6 +68,7 @@ def test_host_memory(borrow):
     assert guest.rss() - small < 32 * MIB
     touch_all(guest, 256)
     assert guest.rss() - small > 192 * MIB
+    shows('the host gets the memory back', True)
 
 
 @pytest.mark.ours
@@ -107,10 +110,11 @@ def free(guest):
              'for file in /sys/kernel/slab/*/shrink; do echo 1 >$file; done')
     zones = guest.sh('cat /proc/zoneinfo').splitlines()
     aside = sum(int(line.split()[1]) for line in zones if ' count:' in line)
-    return guest.meminfo()['MemFree'] + aside * 4096
+    return guest.meminfo()['MemFree'] + aside * guest.page
 
 
-def test_load_and_unload(borrow):
+@pytest.mark.anywhere
+def test_load_and_unload(borrow, shows):
     """Unload the driver with a full balloon, and while it still grows. No page is lost."""
     guest = borrow()
     guest.balloon(192 * MIB)
@@ -124,6 +128,7 @@ def test_load_and_unload(borrow):
         assert guest.actual() == guest.memory
         assert total(guest) == guest.total
     assert abs(free(guest) - before) < SLACK
+    shows('loaded and unloaded with a full balloon', True)
 
 
 def test_unbind_and_bind(borrow):
@@ -204,7 +209,7 @@ def test_resize_under_stress(borrow):
     rng = random.Random(2)
     end = time.monotonic() + 6
     while time.monotonic() < end:
-        guest.balloon(rng.randrange(96 * MIB, guest.memory, 4096))
+        guest.balloon(rng.randrange(96 * MIB, guest.memory, guest.page))
         time.sleep(rng.random() / 2)
     # With the smallest of these sizes a guest may take minutes for a command.
     resize(guest, guest.memory)

@@ -16,6 +16,7 @@ def test_shell(guest):
     assert len(guest.sh('head -c 100000 /dev/zero | tr "\\0" x')) == 100000
 
 
+@pytest.mark.anywhere
 def test_statistics(guest, shows):
     guest.load()
     assert 'VIRTIO_BALLOON_F_STATS_VQ' in guest.features()

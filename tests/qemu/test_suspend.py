@@ -222,7 +222,9 @@ def test_suspend_while_the_target_changes(sleeper):
     assert guest.meminfo()['MemTotal'] == total
 
 
-def test_suspend_to_idle(boot):
+@pytest.mark.anywhere
+@pytest.mark.sleeps
+def test_suspend_to_idle(boot, shows):
     guest = boot(append='no_console_suspend')
     guest.load()
     total = guest.meminfo()['MemTotal']
@@ -243,6 +245,7 @@ def test_suspend_to_idle(boot):
     assert fresh_report(guest)['total-memory'] == total - (guest.memory - size)
     guest.poll_stats(0)
     hog.verify()
+    shows('suspend to idle', True)
 
 
 def test_wakeup(sleeper, shows):

@@ -148,7 +148,7 @@ def test_moving_target(boot, outcome):
     rng = random.Random(7)
 
     def ended():
-        guest.balloon(rng.randrange(SMALL, guest.memory, 4096))
+        guest.balloon(rng.randrange(SMALL, guest.memory, guest.page))
         return guest.try_sh('test -e /tmp/times')[0] == 0
 
     guest.wait_for(ended, 300, '60 times')
