@@ -15,7 +15,7 @@ ARGS ?=
 # Of check-kernels and check-debug, all by default.
 PARTS ?=
 
-.PHONY: modules help demo shell check check-build check-kunit check-tools check-guest check-install check-takeover check-cross check-kernels \
+.PHONY: modules help demo shell check check-build check-kunit check-tools check-guest check-install check-takeover check-cross check-arch check-kernels \
 	check-faults check-debug soak bench tools install-tools trees deb lint install uninstall activate status clean
 
 # Kbuild takes such a path for several, or hands it to a shell or to make again.
@@ -55,6 +55,8 @@ help:
 	@echo '                  PARTS=6.1'
 	@echo 'make check-cross  that the module builds and links for Debian'"'"'s kernels of other'
 	@echo '                  architectures, by cross compilers; as root'
+	@echo 'make check-arch   guests of other architectures: arm64, s390x, ppc64el, riscv64; as root;'
+	@echo '                  ARCH= for some of tests/common/machine.py, such as ARCH="s390x arm64-16k"'
 	@echo 'make check-kernels  all of the matrix, in a matter of hours; as root; PARTS= for some,'
 	@echo '                  such as PARTS="install debian-12-ours"'
 	@echo 'make check-debug  KUnit, guests and soak on sanitised kernels, 6.1 and 7.3, with the'
@@ -130,6 +132,12 @@ check-cross:
 	$(DEPS) lab distro
 	sh tests/distro/make-cross-system >/dev/null
 	$(PYTEST) -n 2 --dist loadgroup tests/distro/test_architectures.py $(ARGS)
+
+# Machines of other architectures, all by default.
+ARCH ?=
+check-arch:
+	$(DEPS) lab distro
+	$(PYTHON) tests/distro/check-arch $(ARCH)
 
 check-kernels: trees deb
 	$(DEPS) build lab kernel

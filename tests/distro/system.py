@@ -54,7 +54,8 @@ def names():
 
 
 def flavours():
-    """Kernels of other architectures, each with its row of the file flavours."""
+    """Kernels of other architectures, each with its row of the file flavours: the architecture,
+    the prefix of its tools, the size of pages, and what QEMU calls its machine."""
     lines = (HERE / 'flavours').read_text().splitlines()
     return {line.split()[0]: line.split()[1:] for line in lines if line and line[0] != '#'}
 
@@ -68,7 +69,7 @@ class System:
     """A copy of a system, which may be changed.
 
     name        of the system in the matrix, or a flavour of another architecture. The
-                module can be built for the kernel of such a flavour, but not loaded.
+                module can be built for the kernel of such a flavour, but not installed.
     directory   an empty directory, for the changes, the disk image and the guests
     """
 
@@ -129,6 +130,21 @@ class System:
         if 'warning' in output.lower():
             raise CommandError(f'{self.name}: the compiler warns\n{output}')
         return self.copy_out(f'{CLONE}/virtio_balloon.ko', target)
+
+    def compile_programs(self, directory):
+        """Put busybox and the programs of tests/guest there, for a flavour's architecture."""
+        _, tools, _, _ = flavours()[self.name]
+        sources = HERE.parent / 'guest'
+        for source in sources.glob('*.c'):
+            self.sh(f'cat >/tmp/{source.name}', source.read_bytes())
+            self.sh(f'{tools}-gcc-14 -static -O2 -Wall -Wextra -o /tmp/program /tmp/{source.name}')
+            self.copy_out('/tmp/program', directory / source.stem)
+        self.copy_out(f'/srv/{self.name}/bin/busybox', directory / 'busybox')
+        return directory
+
+    def kernel(self):
+        """The unpacked package of a flavour's kernel."""
+        return self.tree / 'srv' / self.name
 
     def serve_tests(self, programs):
         """Have the system run the commands of Guest. The programs are put on its PATH."""

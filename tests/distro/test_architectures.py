@@ -23,7 +23,7 @@ def name(request):
 def test_links(system, record_property):
     """Neither the compiler nor modpost warns, and the kernel exports all that the module uses."""
     record_property('release', system.release)
-    _, tools, pages = flavours()[system.name]
+    _, tools, pages, _ = flavours()[system.name]
     build = f'/lib/modules/{system.release}/build'
     # The flavour is in the table because of its page size.
     assert f'CONFIG_PAGE_SIZE_{pages}=y' in system.sh(f'cat {build}/.config').splitlines()
