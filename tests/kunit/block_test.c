@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Blocks: memory of 2 MiB that is taken from the guest as a whole, and that the host discards as a
- * whole where it can. In each case the fake device checks besides that no page is used while it is
- * the host's.
+ * Blocks: memory of 2 MiB, or 1 MiB on s390, that is taken from the guest as a whole, and that
+ * the host discards as a whole where it can. In each case the fake device checks besides that no
+ * page is used while it is the host's.
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
-#include <linux/sizes.h>
 #include <linux/vmstat.h>
 
 #include "balloon.h"
@@ -17,11 +16,13 @@
 #include "hog.h"
 #include "suites.h"
 
-/* Sizes of the balloon in pages of 4 KiB. */
-#define BLOCK		512U		/* two buffers */
-#define BOTH		(BLOCK + 188)	/* a block, and some pages */
+/* Sizes of the balloon in page numbers. A block is one buffer or two. */
+#define BLOCK_ORDER	(PAGE_SHIFT + MAX_PAGE_ORDER < 21 ? MAX_PAGE_ORDER : 21 - PAGE_SHIFT)
+#define BLOCK_BYTES	((u32)(PAGE_SIZE << BLOCK_ORDER))
+#define BLOCK		(BLOCK_BYTES >> FAKE_PFN_SHIFT)
+#define BOTH		(BLOCK + 192)	/* a block, and some pages */
 #define SIZE		(6 * BLOCK)
-#define ODD		(5 * BLOCK + 188)
+#define ODD		(5 * BLOCK + 192)
 #define MANY		(20 * BLOCK)
 
 /* So often that what is lost is more than the guest's free memory varies by. */
@@ -59,38 +60,54 @@ static void block_plug(struct kunit *test, u64 features)
 	KUNIT_ASSERT_TRUE(test, fake_balloon_bound(fake));
 }
 
-/* Whether the buffer that was popped has the numbers of FAKE_BATCH pages from @first on. */
+/* Whether the buffer that was popped is full, and has the pages from @first on, in order. */
 static bool block_names(struct fake_balloon *fake, struct page *first)
 {
 	unsigned int i;
 
-	if (fake_balloon_popped_pages(fake) != FAKE_BATCH)
+	if (fake_balloon_popped_pfns(fake) != FAKE_BATCH)
 		return false;
 	for (i = 0; i < FAKE_BATCH; i++)
-		if (fake_balloon_popped_page(fake, i) != first + i)
+		if (fake_balloon_popped_page(fake, i) != first + i / FAKE_PER_PAGE)
 			return false;
 	return true;
 }
 
 /*
  * Pops a buffer with pages that join the balloon. mm may migrate a page of the balloon meanwhile:
- * a buffer with its number alone is answered.
+ * a buffer with this page alone is answered.
  */
 static bool block_pop_inflate(struct fake_balloon *fake)
 {
 	while (fake_balloon_pop(fake, FAKE_INFLATE)) {
-		if (fake_balloon_popped_pages(fake) > 1)
+		if (fake_balloon_popped_pfns(fake) > FAKE_PER_PAGE)
 			return true;
 		fake_balloon_answer(fake);
 	}
 	return false;
 }
 
-/* A block is named in two full buffers, in ascending order. */
+/* The rest of a block is named in full buffers, in ascending order. The first one was popped. */
+static void block_expect_all(struct kunit *test, struct page *first)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned int done = 0;
+
+	KUNIT_EXPECT_TRUE(test, IS_ALIGNED(page_to_pfn(first), BIT(BLOCK_ORDER)));
+	for (;;) {
+		KUNIT_EXPECT_TRUE(test, block_names(fake, first + done / FAKE_PER_PAGE));
+		fake_balloon_answer(fake);
+		done += FAKE_BATCH;
+		if (done >= BLOCK)
+			break;
+		FAKE_ASSERT_SOON(test, fake, block_pop_inflate(fake));
+	}
+}
+
+/* A block is named in full buffers, in ascending order. */
 static void block_order(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	struct page *first;
 	unsigned int i;
 
 	block_plug(test, 0);
@@ -98,13 +115,7 @@ static void block_order(struct kunit *test)
 	fake_balloon_target(fake, 2 * BLOCK);
 	for (i = 0; i < 2; i++) {
 		FAKE_ASSERT_SOON(test, fake, block_pop_inflate(fake));
-		first = fake_balloon_popped_page(fake, 0);
-		KUNIT_EXPECT_TRUE(test, IS_ALIGNED(page_to_pfn(first), BLOCK));
-		KUNIT_EXPECT_TRUE(test, block_names(fake, first));
-		fake_balloon_answer(fake);
-		FAKE_ASSERT_SOON(test, fake, block_pop_inflate(fake));
-		KUNIT_EXPECT_TRUE(test, block_names(fake, first + FAKE_BATCH));
-		fake_balloon_answer(fake);
+		block_expect_all(test, fake_balloon_popped_page(fake, 0));
 	}
 	fake_balloon_serve(fake, FAKE_INFLATE);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 2 * BLOCK));
@@ -113,22 +124,25 @@ static void block_order(struct kunit *test)
 /* O1: the size is exact, also where it is no multiple of a block; a legacy device as well. */
 static void block_sizes(struct kunit *test)
 {
-	static const u32 targets[] = { ODD, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK - 1, ODD, 0 };
+	static const u32 targets[] = {
+		ODD, BLOCK - FAKE_PER_PAGE, BLOCK, BLOCK + FAKE_PER_PAGE,
+		2 * BLOCK - FAKE_PER_PAGE, ODD, 0
+	};
 	struct fake_balloon *fake = test->priv;
 	unsigned int modern, i;
 
 	for (modern = 0; modern < 2; modern++) {
-		unsigned long total = totalram_pages();
+		unsigned long total = fake_guest_total();
 
 		fake->features = FAKE_F(MUST_TELL_HOST) | (modern ? FAKE_MODERN : 0);
 		block_plug(test, 0);
 		for (i = 0; i < ARRAY_SIZE(targets); i++) {
 			fake_balloon_target(fake, targets[i]);
 			FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, targets[i]));
-			KUNIT_EXPECT_EQ(test, totalram_pages(), total - targets[i]);
+			KUNIT_EXPECT_EQ(test, fake_guest_total(), total - targets[i]);
 		}
 		fake_balloon_unplug(fake);
-		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+		KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 	}
 }
 
@@ -136,17 +150,17 @@ static void block_sizes(struct kunit *test)
 static void block_none(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 
 	block_plug(test, REPORTS);
 	hog_splinter();
 	fake_balloon_target(fake, ODD);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, ODD));
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total - ODD);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total - ODD);
 	hog_mend();
 	fake_balloon_target(fake, 0);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 0));
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 }
 
 /*
@@ -172,7 +186,7 @@ static bool block_run_failing(struct fake_balloon *fake, unsigned int n, u32 pfn
 static void block_without_memory(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 	unsigned int n;
 	bool failed;
 
@@ -181,10 +195,10 @@ static void block_without_memory(struct kunit *test)
 		FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, 0));
 		failed = block_run_failing(fake, n, BOTH);
 		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, BOTH));
-		KUNIT_EXPECT_EQ(test, totalram_pages(), total - BOTH);
+		KUNIT_EXPECT_EQ(test, fake_guest_total(), total - BOTH);
 		fake_balloon_target(fake, 0);
 		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 0));
-		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+		KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 		if (!failed)
 			break;
 	}
@@ -198,7 +212,7 @@ static void block_without_memory(struct kunit *test)
 static void block_half_migrated(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 	unsigned long moved;
 
 	block_plug(test, 0);
@@ -206,10 +220,10 @@ static void block_half_migrated(struct kunit *test)
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, 2 * BLOCK));
 	moved = compact_moved();
 	FAKE_EXPECT_SOON(test, fake, !compact_all() && compact_moved() > moved);
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total - 2 * BLOCK);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total - 2 * BLOCK);
 	fake_balloon_target(fake, 0);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 0));
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 	KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
 }
 
@@ -219,9 +233,9 @@ static void block_half_migrated(struct kunit *test)
  */
 static void block_looked_at(struct kunit *test)
 {
-	static const unsigned int at[] = { 0, 1, 100, FAKE_BATCH - 1 };
+	static const unsigned int at[] = { 0, FAKE_PER_PAGE, 112, FAKE_BATCH - 1 };
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 	struct page *page;
 	unsigned int i;
 
@@ -232,7 +246,7 @@ static void block_looked_at(struct kunit *test)
 		fake_balloon_hold(fake, FAKE_DEFLATE);
 		fake_balloon_target(fake, 0);
 		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE));
-		KUNIT_ASSERT_EQ(test, fake_balloon_popped_pages(fake), FAKE_BATCH);
+		KUNIT_ASSERT_EQ(test, fake_balloon_popped_pfns(fake), FAKE_BATCH);
 		page = fake_balloon_popped_page(fake, at[i]);
 		get_page(page);
 		fake_balloon_serve(fake, FAKE_DEFLATE);
@@ -240,7 +254,7 @@ static void block_looked_at(struct kunit *test)
 		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 0));
 		KUNIT_EXPECT_EQ(test, page_count(page), 1);
 		put_page(page);
-		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+		KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 	}
 }
 
@@ -261,17 +275,13 @@ static void block_reported(struct kunit *test)
 	for (i = 0; i < 2; i++) {
 		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop_block(fake));
 		KUNIT_EXPECT_EQ(test, fake->popped.nents, 1U);
-		KUNIT_EXPECT_EQ(test, fake->popped.len, (u32)SZ_2M);
+		KUNIT_EXPECT_EQ(test, fake->popped.len, BLOCK_BYTES);
 		block = virt_to_page(fake->popped.sg[0].data);
 		fake_balloon_outlast_poll();
 		KUNIT_EXPECT_EQ(test, fake->nr_owned, (unsigned long)i * BLOCK);
 		fake_balloon_answer(fake);
 		FAKE_ASSERT_SOON(test, fake, block_pop_inflate(fake));
-		KUNIT_EXPECT_TRUE(test, block_names(fake, block));
-		fake_balloon_answer(fake);
-		FAKE_ASSERT_SOON(test, fake, block_pop_inflate(fake));
-		KUNIT_EXPECT_TRUE(test, block_names(fake, block + FAKE_BATCH));
-		fake_balloon_answer(fake);
+		block_expect_all(test, block);
 	}
 	fake_balloon_serve(fake, FAKE_INFLATE);
 	fake_balloon_serve(fake, FAKE_REPORT);
@@ -320,7 +330,7 @@ static void block_shares_queue(struct kunit *test)
 static void block_retarget(struct kunit *test, u32 pfns)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 
 	fake_balloon_hold(fake, FAKE_REPORT);
 	fake_balloon_target(fake, SIZE);
@@ -329,16 +339,18 @@ static void block_retarget(struct kunit *test, u32 pfns)
 	fake_balloon_answer(fake);
 	fake_balloon_serve(fake, FAKE_REPORT);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, pfns));
-	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total - pfns);
+	FAKE_EXPECT_SOON(test, fake, fake_guest_total() == total - pfns);
 	fake_balloon_target(fake, 0);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 0));
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 }
 
 /* O1: the host wants a part of the block only, or nothing after all. The guest keeps the rest. */
 static void block_begun(struct kunit *test)
 {
-	static const u32 targets[] = { 300, FAKE_BATCH, 0, 1, BLOCK, BLOCK + 1 };
+	static const u32 targets[] = {
+		BLOCK / 2 + 48, BLOCK / 2, 0, FAKE_PER_PAGE, BLOCK, BLOCK + FAKE_PER_PAGE
+	};
 	unsigned long before;
 	unsigned int round, i;
 
@@ -348,7 +360,8 @@ static void block_begun(struct kunit *test)
 		for (i = 0; i < ARRAY_SIZE(targets); i++)
 			block_retarget(test, targets[i]);
 	/* If the rests were lost, a block would be missing for each round at the least. */
-	KUNIT_EXPECT_GT(test, global_zone_page_state(NR_FREE_PAGES) + ROUNDS * BLOCK, before);
+	KUNIT_EXPECT_GT(test, global_zone_page_state(NR_FREE_PAGES) +
+			(ROUNDS << BLOCK_ORDER), before);
 }
 
 /* R3: a host that is slow to answer a report gets no page before it has answered. */
@@ -372,7 +385,7 @@ static void block_slow_report(struct kunit *test)
 static void block_ends(struct kunit *test, const struct fake_call *call)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 	unsigned int resets;
 
 	fake_balloon_hold(fake, FAKE_REPORT);
@@ -382,7 +395,7 @@ static void block_ends(struct kunit *test, const struct fake_call *call)
 	resets = fake->resets;
 	fake_balloon_call(fake, call);
 	KUNIT_EXPECT_GT(test, fake->resets, resets);
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 	KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
 	fake_balloon_serve(fake, FAKE_REPORT);
 }
@@ -397,6 +410,7 @@ static void block_frozen(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 
+	fake_balloon_needs_sleep(test);
 	block_ends(test, &fake_freeze);
 	KUNIT_EXPECT_EQ(test, fake_balloon_restore(fake), 0);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
@@ -407,7 +421,7 @@ static void block_dies(struct kunit *test, enum fake_role role,
 		       void (*die)(struct fake_balloon *fake))
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 
 	fake->vanished = false;
 	fake_balloon_serve(fake, FAKE_INFLATE);
@@ -419,9 +433,9 @@ static void block_dies(struct kunit *test, enum fake_role role,
 	FAKE_ASSERT_SOON(test, fake, role == FAKE_REPORT ? fake_balloon_pop_block(fake) :
 			 fake_balloon_pop(fake, role));
 	die(fake);
-	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total);
+	FAKE_EXPECT_SOON(test, fake, fake_guest_total() == total);
 	fake_balloon_unplug(fake);
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 }
 
 static void block_dead(struct kunit *test)
@@ -492,7 +506,7 @@ static bool block_taken(struct kunit *test)
 	fake_balloon_target(fake, BLOCK);
 	FAKE_ASSERT_SOON(test, fake, block_pop_inflate(fake));
 	first = fake_balloon_popped_page(fake, 0);
-	taken = IS_ALIGNED(page_to_pfn(first), BLOCK) && block_names(fake, first);
+	taken = IS_ALIGNED(page_to_pfn(first), BIT(BLOCK_ORDER)) && block_names(fake, first);
 	fake_balloon_answer(fake);
 	fake_balloon_serve(fake, FAKE_INFLATE);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, BLOCK));

@@ -8,8 +8,8 @@
 #include "fake.h"
 #include "suites.h"
 
-/* Sizes of the balloon in pages of 4 KiB. */
-#define SIZE	3000
+/* Sizes of the balloon in page numbers. */
+#define SIZE	3008U
 #define LARGE	(8 * SIZE)
 
 static int dead_init(struct kunit *test)
@@ -70,7 +70,7 @@ static void dead_plug(struct kunit *test)
 static void dead_waiting(struct kunit *test, enum fake_role role)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 	unsigned int i, resets;
 
 	for (i = 0; i < ARRAY_SIZE(deaths); i++) {
@@ -83,11 +83,11 @@ static void dead_waiting(struct kunit *test, enum fake_role role)
 		resets = fake->resets;
 		deaths[i].die(fake, role);
 		/* The driver takes the memory back at once, and not only when it is removed. */
-		FAKE_EXPECT_SOON(test, fake, totalram_pages() == total);
+		FAKE_EXPECT_SOON(test, fake, fake_guest_total() == total);
 		KUNIT_EXPECT_EQ(test, fake->resets - resets, (unsigned int)deaths[i].resettable);
 		KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
 		fake_balloon_unplug(fake);
-		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+		KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 	}
 }
 
@@ -106,7 +106,7 @@ static void dead_large(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 	const unsigned long buffers = LARGE / FAKE_BATCH;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 	unsigned long died;
 
 	dead_plug(test);
@@ -114,7 +114,7 @@ static void dead_large(struct kunit *test)
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_actual(fake) == LARGE);
 	died = jiffies;
 	fake_balloon_need_reset(fake);
-	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total);
+	FAKE_EXPECT_SOON(test, fake, fake_guest_total() == total);
 	/* A driver that pauses does so for more than a tenth of a second a buffer. */
 	KUNIT_EXPECT_LT(test, jiffies - died, buffers * HZ / 10);
 }
@@ -123,7 +123,7 @@ static void dead_large(struct kunit *test)
 static void dead_idle(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(deaths); i++) {
@@ -131,7 +131,7 @@ static void dead_idle(struct kunit *test)
 		dead_plug(test);
 		deaths[i].die(fake, FAKE_INFLATE);
 		fake_balloon_unplug(fake);
-		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+		KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 	}
 }
 
@@ -142,7 +142,7 @@ static void dead_idle(struct kunit *test)
 static void dead_oom(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 	unsigned int resets;
 
 	fake->features |= FAKE_F(DEFLATE_ON_OOM);
@@ -152,7 +152,7 @@ static void dead_oom(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_balloon_run_out(fake), 0U);
 	FAKE_EXPECT_SOON(test, fake, fake->resets == resets + 1);
 	fake_balloon_unplug(fake);
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 }
 
 /*
@@ -168,7 +168,7 @@ static void dead_oom_slow(struct kunit *test)
 	dead_plug(test);
 	fake_balloon_hold(fake, FAKE_DEFLATE);
 	KUNIT_EXPECT_EQ(test, fake_balloon_run_out_held(fake), 0U);
-	KUNIT_ASSERT_EQ(test, fake_balloon_popped_pages(fake), FAKE_BATCH);
+	KUNIT_ASSERT_EQ(test, fake_balloon_popped_pfns(fake), FAKE_BATCH);
 	page = fake_balloon_popped_page(fake, 0);
 	/* With this reference mm does not give the page to anybody when the driver frees it. */
 	get_page(page);
@@ -182,12 +182,13 @@ static void dead_oom_slow(struct kunit *test)
 static void dead_suspend(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 
+	fake_balloon_needs_sleep(test);
 	dead_plug(test);
 	fake_balloon_forget(fake);
 	KUNIT_EXPECT_EQ(test, fake_balloon_freeze(fake), 0);
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 	KUNIT_EXPECT_EQ(test, fake_balloon_restore(fake), 0);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
 }
@@ -196,12 +197,12 @@ static void dead_suspend(struct kunit *test)
 static void dead_configuration(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 
 	dead_plug(test);
 	fake_balloon_vanish(fake);
 	fake_balloon_config_irq(fake);
-	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total);
+	FAKE_EXPECT_SOON(test, fake, fake_guest_total() == total);
 }
 
 static struct kunit_case dead_cases[] = {

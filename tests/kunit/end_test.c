@@ -14,7 +14,7 @@
 #include "hog.h"
 #include "suites.h"
 
-#define SIZE	3000	/* pages of 4 KiB */
+#define SIZE	3008U	/* page numbers */
 
 static int end_init(struct kunit *test)
 {
@@ -67,7 +67,7 @@ static const struct fake_call end_wake_up = { "waking up", end_do_wake_up };
 static void end_unanswered(struct kunit *test, enum fake_role role, const struct fake_call *call)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 	unsigned int resets;
 
 	if (role == FAKE_REPORT) {
@@ -90,7 +90,7 @@ static void end_unanswered(struct kunit *test, enum fake_role role, const struct
 	KUNIT_EXPECT_GT(test, fake->resets, resets);
 	KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
 	fake_balloon_unplug(fake);
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 	KUNIT_EXPECT_EQ(test, file_write(FILE_FIRST, "larger"), 0);
 }
 
@@ -101,6 +101,7 @@ static void end_unplug_inflating(struct kunit *test)
 
 static void end_freeze_deflating(struct kunit *test)
 {
+	fake_balloon_needs_sleep(test);
 	end_unanswered(test, FAKE_DEFLATE, &fake_freeze);
 }
 
@@ -123,6 +124,7 @@ static void end_sleep_reporting(struct kunit *test)
 	struct fake_balloon *fake = test->priv;
 	unsigned int resets;
 
+	fake_balloon_needs_sleep(test);
 	hog_use_free();
 	fake_balloon_hold(fake, FAKE_REPORT);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
@@ -147,6 +149,7 @@ static void end_sleep_block(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 
+	fake_balloon_needs_sleep(test);
 	KUNIT_EXPECT_EQ(test, file_write(FILE_FIRST, "blocks"), 0);
 	fake_balloon_hold(fake, FAKE_REPORT);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
@@ -174,6 +177,7 @@ static void end_twice(struct kunit *test)
 	struct fake_balloon *fake = test->priv;
 	unsigned int i;
 
+	fake_balloon_needs_sleep(test);
 	for (i = 0; i < 10; i++) {
 		hog_use_free();
 		fake_balloon_hold(fake, FAKE_REPORT);
@@ -224,10 +228,21 @@ static void end_wakeup_unplug(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 
+	fake_balloon_needs_sleep(test);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	KUNIT_ASSERT_EQ(test, device_set_wakeup_enable(&fake->vdev.dev, true), 0);
 	fake_balloon_unplug(fake);
 	KUNIT_EXPECT_FALSE(test, fake->leaked);
+}
+
+/* Whether the device keeps the guest awake. */
+static bool end_awake(struct fake_balloon *fake)
+{
+#ifdef CONFIG_PM_SLEEP
+	return fake->vdev.dev.power.wakeup->active;
+#else
+	return false;
+#endif
 }
 
 /* A balloon that could not be restored does not keep the guest awake. */
@@ -235,17 +250,18 @@ static void end_wakeup_dead(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 
+	fake_balloon_needs_sleep(test);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	KUNIT_ASSERT_EQ(test, device_set_wakeup_enable(&fake->vdev.dev, true), 0);
 	fake_balloon_target(fake, SIZE);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
-	FAKE_EXPECT_SOON(test, fake, !fake->vdev.dev.power.wakeup->active);
+	FAKE_EXPECT_SOON(test, fake, !end_awake(fake));
 	KUNIT_EXPECT_EQ(test, fake_balloon_call(fake, &end_prepare_sleep), 0);
 	KUNIT_EXPECT_EQ(test, fake_balloon_freeze(fake), 0);
 	fake->fail = FAKE_FAIL_QUEUES;
 	KUNIT_EXPECT_NE(test, fake_balloon_restore(fake), 0);
 	fake_balloon_call(fake, &end_wake_up);
-	KUNIT_EXPECT_FALSE(test, fake->vdev.dev.power.wakeup->active);
+	KUNIT_EXPECT_FALSE(test, end_awake(fake));
 	/* While the source is active the driver core would not let go of the device. */
 	device_set_wakeup_enable(&fake->vdev.dev, false);
 }

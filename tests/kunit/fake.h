@@ -16,6 +16,7 @@
 #include <linux/completion.h>
 #include <linux/device.h>
 #include <linux/irq_work.h>
+#include <linux/mm.h>
 #include <linux/spinlock.h>
 #include <linux/virtio.h>
 #include <linux/virtio_balloon.h>
@@ -42,6 +43,17 @@ enum fake_role {
 /* Feature bits as a mask. */
 #define FAKE_F(name)	BIT_ULL(VIRTIO_BALLOON_F_##name)
 #define FAKE_MODERN	BIT_ULL(VIRTIO_F_VERSION_1)
+
+/*
+ * The device counts memory in page numbers, one for each 4 KiB, whatever the size of the guest's
+ * pages. Where a case says how large the balloon is to be, that is in page numbers, too. It is
+ * always a whole number of pages of 64 KiB, which have 16 page numbers each.
+ */
+#define FAKE_PFN_SHIFT	12
+#define FAKE_PFN_SIZE	BIT(FAKE_PFN_SHIFT)
+
+/* Page numbers of one page of the guest. */
+#define FAKE_PER_PAGE	((unsigned int)(PAGE_SIZE >> FAKE_PFN_SHIFT))
 
 /* Page numbers that a buffer has at most: hosts skip a buffer that has more. */
 #define FAKE_BATCH	256U
@@ -147,13 +159,13 @@ struct fake_thread {
  * @forgot: reset without the driver
  * @failed: the driver's side has set FAILED
  * @queues: the queues, by role
- * @owned: numbers of the pages that are the host's
+ * @owned: the page numbers that are the host's
  * @nr_owned: how many there are
  * @lost: how many there were at the last reset: the driver has not given them back
- * @deflated: the last buffer with several page numbers was one to deflate
+ * @deflated: the last buffer with several pages was one to deflate
  * @deflated_at: when that was, in jiffies
  * @pause: time in jiffies from the last deflate buffer to the inflate buffer that came after it;
- *	   buffers with one number do not count, since migration sends these at any time
+ *	   buffers with one page do not count, since migration sends these at any time
  * @stats: the last statistics, by tag
  * @stats_tags: the tags that they had, a bit each
  * @stats_head: the statistics buffer, which the device keeps until the test asks for statistics
@@ -257,6 +269,13 @@ static inline void fake_balloon_unplug(struct fake_balloon *fake)
 	fake_balloon_call(fake, &fake_unplug);
 }
 
+/* Ends a case that has the guest sleep, where the kernel cannot: it is skipped. */
+static inline void fake_balloon_needs_sleep(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_PM_SLEEP))
+		kunit_skip(test, "this kernel cannot sleep");
+}
+
 /* Has the guest go to sleep, as far as the driver sees. Returns 0 or the driver's error. */
 static inline int fake_balloon_freeze(struct fake_balloon *fake)
 {
@@ -269,10 +288,21 @@ static inline int fake_balloon_restore(struct fake_balloon *fake)
 	return fake_balloon_call(fake, &fake_restore);
 }
 
-/* Has the guest run out of memory. Returns how many pages the driver has given back at once. */
+/*
+ * Has the guest run out of memory. Returns how much the driver has given back at once, in page
+ * numbers.
+ */
 static inline unsigned int fake_balloon_run_out(struct fake_balloon *fake)
 {
 	return fake_balloon_call(fake, &fake_run_out);
+}
+
+/* --- the guest's memory ----------------------------------------------------- */
+
+/* All that the guest counts as its memory, in page numbers. */
+static inline unsigned long fake_guest_total(void)
+{
+	return totalram_pages() * FAKE_PER_PAGE;
 }
 
 /* --- the configuration ------------------------------------------------------ */
@@ -288,7 +318,7 @@ void fake_balloon_hold(struct fake_balloon *fake, enum fake_role role);
 void fake_balloon_serve(struct fake_balloon *fake, enum fake_role role);
 bool fake_balloon_pop(struct fake_balloon *fake, enum fake_role role);
 bool fake_balloon_pop_block(struct fake_balloon *fake);
-unsigned int fake_balloon_popped_pages(struct fake_balloon *fake);
+unsigned int fake_balloon_popped_pfns(struct fake_balloon *fake);
 struct page *fake_balloon_popped_page(struct fake_balloon *fake, unsigned int i);
 void fake_balloon_accept(struct fake_balloon *fake);
 void fake_balloon_answer(struct fake_balloon *fake);

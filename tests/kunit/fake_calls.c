@@ -130,7 +130,8 @@ int fake_balloon_call(struct fake_balloon *fake, const struct fake_call *call)
  * If mm is just migrating a page, the driver waits for the answer to the buffer of that page and
  * cannot help. Then that buffer is answered, and the guest runs out again. Sleeps.
  *
- * Return: how many pages the driver has given back at once; if 0, its first buffer was popped.
+ * Return: how much the driver has given back at once, in page numbers; if 0, its first buffer was
+ * popped.
  */
 unsigned int fake_balloon_run_out_held(struct fake_balloon *fake)
 {
@@ -139,14 +140,15 @@ unsigned int fake_balloon_run_out_held(struct fake_balloon *fake)
 	for (;;) {
 		freed = fake_balloon_run_out(fake);
 		/* On a busy machine this and what a failing case then waits for take long. */
-		kunit_info(fake->test, "out of memory: %u pages came back at once\n", freed);
+		kunit_info(fake->test, "out of memory: %u page numbers came back at once\n", freed);
 		if (freed || !fake_balloon_pop(fake, FAKE_DEFLATE) ||
-		    fake_balloon_popped_pages(fake) > 1)
+		    fake_balloon_popped_pfns(fake) > FAKE_PER_PAGE)
 			return freed;
 		fake_balloon_answer(fake);
 	}
 }
 
+#ifdef CONFIG_PM_SLEEP
 static int fake_do_freeze(struct fake_balloon *fake)
 {
 	return virtio_device_freeze(&fake->vdev);
@@ -156,11 +158,23 @@ static int fake_do_restore(struct fake_balloon *fake)
 {
 	return virtio_device_restore(&fake->vdev);
 }
+#else
+/* Not called: a case that would has been skipped by fake_balloon_needs_sleep(). */
+static int fake_do_freeze(struct fake_balloon *fake)
+{
+	return -EOPNOTSUPP;
+}
+
+static int fake_do_restore(struct fake_balloon *fake)
+{
+	return -EOPNOTSUPP;
+}
+#endif
 
 /* The driver is called by the OOM notifiers and the shrinkers. */
 static int fake_do_run_out(struct fake_balloon *fake)
 {
-	return hog_run_out();
+	return hog_run_out() * FAKE_PER_PAGE;
 }
 
 const struct fake_call fake_freeze = { "freeze", fake_do_freeze };

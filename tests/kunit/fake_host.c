@@ -11,13 +11,29 @@
 static void fake_note_pause(struct fake_balloon *fake, bool inflate, unsigned int nr)
 {
 	/* Migration inflates one page and deflates another, at any time. */
-	if (nr == 1)
+	if (nr == FAKE_PER_PAGE)
 		return;
 	if (!inflate)
 		fake->deflated_at = jiffies;
 	else if (fake->deflated)
 		fake->pause = jiffies - fake->deflated_at;
 	fake->deflated = !inflate;
+}
+
+/* Hosts with large pages of their own can discard one only if it is named as a whole. */
+static void fake_check_whole(struct fake_balloon *fake, const __virtio32 *pfns, unsigned int nr)
+{
+	unsigned int i;
+	u32 first;
+
+	for (i = 0; i < nr; i++) {
+		first = virtio32_to_cpu(&fake->vdev, pfns[round_down(i, FAKE_PER_PAGE)]);
+		if (first % FAKE_PER_PAGE || round_up(i + 1, FAKE_PER_PAGE) > nr ||
+		    virtio32_to_cpu(&fake->vdev, pfns[i]) != first + i % FAKE_PER_PAGE) {
+			fake_breach(fake, "a page is not named by all its numbers in order");
+			return;
+		}
+	}
 }
 
 static void fake_accept_pfns(struct fake_balloon *fake, bool inflate,
@@ -29,6 +45,7 @@ static void fake_accept_pfns(struct fake_balloon *fake, bool inflate,
 	if (buffer->nents != 1 || !nr || nr > FAKE_BATCH || buffer->len % sizeof(*pfns))
 		fake_breach(fake, "%u bytes of page numbers in %u entries",
 			    buffer->len, buffer->nents);
+	fake_check_whole(fake, pfns, nr);
 	fake_note_pause(fake, inflate, nr);
 	for (i = 0; i < nr; i++) {
 		u32 pfn = virtio32_to_cpu(&fake->vdev, pfns[i]);
@@ -224,22 +241,22 @@ bool fake_balloon_pop_block(struct fake_balloon *fake)
 }
 
 /**
- * fake_balloon_popped_pages - count the page numbers in the buffer that was popped
+ * fake_balloon_popped_pfns - count the page numbers in the buffer that was popped
  * @fake: the device; the buffer is from the inflate or the deflate queue
  *
  * Any context.
  *
  * Return: how many there are.
  */
-unsigned int fake_balloon_popped_pages(struct fake_balloon *fake)
+unsigned int fake_balloon_popped_pfns(struct fake_balloon *fake)
 {
 	return fake->popped.len / sizeof(__virtio32);
 }
 
 /**
- * fake_balloon_popped_page - get a page whose number is in the buffer that was popped
+ * fake_balloon_popped_page - get the page of a page number in the buffer that was popped
  * @fake: the device; the buffer is from the inflate or the deflate queue
- * @i: which one, from 0
+ * @i: which number, from 0
  *
  * Any context.
  *
@@ -249,7 +266,7 @@ struct page *fake_balloon_popped_page(struct fake_balloon *fake, unsigned int i)
 {
 	const __virtio32 *pfns = fake->popped.sg[0].data;
 
-	return pfn_to_page(virtio32_to_cpu(&fake->vdev, pfns[i]));
+	return pfn_to_page(virtio32_to_cpu(&fake->vdev, pfns[i]) / FAKE_PER_PAGE);
 }
 
 /**

@@ -20,7 +20,7 @@
 #define ROUND		0x80000001
 #define LAST_ROUND	(ROUND + 19)
 
-#define SIZE	10000	/* pages of 4 KiB */
+#define SIZE	10000U	/* page numbers */
 
 static int free_init(struct kunit *test)
 {
@@ -246,8 +246,8 @@ static void report_busy(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, page_reporting_register(info), 0);
 	KUNIT_EXPECT_EQ(test, fake_balloon_plug(fake), 0);
 	KUNIT_EXPECT_TRUE(test, fake_balloon_bound(fake));
-	fake_balloon_target(fake, 100);
-	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == 100);
+	fake_balloon_target(fake, SIZE);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
 	fake_balloon_unplug(fake);
 	page_reporting_unregister(info);
 	KUNIT_EXPECT_EQ(test, fake->reported, 0ULL);

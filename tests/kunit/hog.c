@@ -3,6 +3,7 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/oom.h>
+#include <linux/sizes.h>
 #include <linux/spinlock.h>
 
 #include "hog.h"
@@ -10,6 +11,12 @@
 /* Pages that hog_run_out() or hog_splinter() has taken; protected by hog_lock. */
 static LIST_HEAD(hog_pages);
 static DEFINE_SPINLOCK(hog_lock);
+
+/*
+ * Blocks of memory here: as large as what the driver has mm report, which is 2 MiB, or less where
+ * mm groups its pages in smaller ones. With large pages mm's groups have up to 512 MiB.
+ */
+#define HOG_ORDER	min_t(unsigned int, pageblock_order, get_order(SZ_2M))
 
 /* Whether the OOM notifiers were called, and what the others had freed at the first call. */
 static bool hog_notified;
@@ -76,7 +83,7 @@ unsigned long hog_run_out(void)
 }
 
 /**
- * hog_use_free - allocate all free page blocks, and free them again
+ * hog_use_free - allocate all free blocks, and free them again
  *
  * Sleeps. mm reports a free page only once, until it has been used: afterwards it reports all
  * of these blocks.
@@ -86,10 +93,10 @@ void hog_use_free(void)
 	struct page *page, *next;
 	LIST_HEAD(blocks);
 
-	while ((page = alloc_pages(__GFP_NORETRY | __GFP_NOWARN, pageblock_order)))
+	while ((page = alloc_pages(__GFP_NORETRY | __GFP_NOWARN, HOG_ORDER)))
 		list_add(&page->lru, &blocks);
 	list_for_each_entry_safe(page, next, &blocks, lru)
-		__free_pages(page, pageblock_order);
+		__free_pages(page, HOG_ORDER);
 }
 
 /**
@@ -103,10 +110,10 @@ void hog_splinter(void)
 	struct page *page, *next;
 	unsigned int i;
 
-	while ((page = alloc_pages(__GFP_NORETRY | __GFP_NOWARN, pageblock_order))) {
-		split_page(page, pageblock_order);
+	while ((page = alloc_pages(__GFP_NORETRY | __GFP_NOWARN, HOG_ORDER))) {
+		split_page(page, HOG_ORDER);
 		spin_lock(&hog_lock);
-		for (i = 0; i < pageblock_nr_pages; i++)
+		for (i = 0; i < BIT(HOG_ORDER); i++)
 			list_add(&page[i].lru, i % 2 ? &others : &hog_pages);
 		spin_unlock(&hog_lock);
 		cond_resched();

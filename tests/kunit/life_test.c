@@ -18,9 +18,9 @@
 /* A bit for each of the 16 tags: the test kernel has all statistics. */
 #define ALL_TAGS	0xffff
 
-/* Sizes of the balloon in pages of 4 KiB. */
-#define SIZE		1000
-#define SMALL		300
+/* Sizes of the balloon in page numbers. */
+#define SIZE		1008U
+#define SMALL		304U
 
 /* More than probe or restore has. */
 #define MAX_ALLOCATIONS	1000
@@ -160,10 +160,11 @@ static void life_no_config(struct kunit *test)
 static void life_suspend(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 	unsigned int i;
 	u32 tags;
 
+	fake_balloon_needs_sleep(test);
 	/* Without this feature the guest's total is less by the pages in the balloon. */
 	fake->features &= ~FAKE_F(DEFLATE_ON_OOM);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
@@ -174,7 +175,7 @@ static void life_suspend(struct kunit *test)
 
 	for (i = 0; i < 3; i++) {
 		KUNIT_EXPECT_EQ(test, fake_balloon_freeze(fake), 0);
-		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+		KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 		KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), 0);
 		KUNIT_EXPECT_EQ(test, fake->status & VIRTIO_CONFIG_S_DRIVER_OK, 0);
 		fake->stats_tags = 0;
@@ -182,19 +183,20 @@ static void life_suspend(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, le32_to_cpu(fake->config.poison_val), POISON);
 		FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
 		FAKE_EXPECT_SOON(test, fake, fake->stats_tags == tags);
-		KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
+		KUNIT_EXPECT_EQ(test, fake_guest_total(), total - SIZE);
 	}
 	fake_balloon_unplug(fake);
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 }
 
 /* I6: where restore fails the guest goes on without its balloon, and has all of its memory. */
 static void life_restore_fails(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 	unsigned int i;
 
+	fake_balloon_needs_sleep(test);
 	for (i = 0; i < ARRAY_SIZE(life_failures); i++) {
 		fake->fail = FAKE_FAIL_NOTHING;
 		KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
@@ -207,7 +209,7 @@ static void life_restore_fails(struct kunit *test)
 		/* A host that wants another size changes nothing. */
 		fake_balloon_target(fake, 2 * SIZE);
 		fake_balloon_unplug(fake);
-		KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+		KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 		KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
 	}
 }
@@ -274,7 +276,7 @@ static void life_probe_without_memory(struct kunit *test)
 /* In this thread, where the allocations are to fail; fake_balloon_restore() has another. */
 static int life_restore(struct fake_balloon *fake)
 {
-	return virtio_device_restore(&fake->vdev);
+	return fake_restore.call(fake);
 }
 
 static void life_frozen_again(struct kunit *test, bool failed)
@@ -294,15 +296,16 @@ static void life_frozen_again(struct kunit *test, bool failed)
 static void life_restore_without_memory(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 
+	fake_balloon_needs_sleep(test);
 	fake->features &= ~FAKE_F(DEFLATE_ON_OOM);
 	fake_balloon_target(fake, SIZE);
 	KUNIT_ASSERT_EQ(test, fake_balloon_plug(fake), 0);
 	KUNIT_ASSERT_EQ(test, fake_balloon_freeze(fake), 0);
 	fail_each_allocation(test, life_restore, life_frozen_again);
 	fake_balloon_unplug(fake);
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 }
 
 static struct kunit_case life_cases[] = {

@@ -12,10 +12,10 @@
 #include "kernel_log.h"
 #include "suites.h"
 
-/* Sizes of the balloon in pages of 4 KiB. */
-#define SIZE	3000		/* some full buffers, and one that is not full */
+/* Sizes of the balloon in page numbers. */
+#define SIZE	3008U		/* some full buffers, and one that is not full */
 #define LARGE	(8 * SIZE)	/* the share of an OOM is some buffers */
-#define FEW	100U		/* less than a buffer */
+#define FEW	96U		/* less than a buffer */
 
 /* What the driver gives back at an OOM: this share of the balloon. */
 #define OOM_SHARE	16U
@@ -47,18 +47,32 @@ static int size_init(struct kunit *test)
 static void size_follows_target(struct kunit *test)
 {
 	static const u32 targets[] = {
-		SIZE, SIZE + 1, 1, 2, 0, FAKE_BATCH, FAKE_BATCH + 1, FAKE_BATCH - 1,
-		16 * FAKE_BATCH, 0
+		SIZE, SIZE + FAKE_PER_PAGE, FAKE_PER_PAGE, 2 * FAKE_PER_PAGE, 0, FAKE_BATCH,
+		FAKE_BATCH + FAKE_PER_PAGE, FAKE_BATCH - FAKE_PER_PAGE, 16 * FAKE_BATCH, 0
 	};
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(targets); i++) {
 		fake_balloon_target(fake, targets[i]);
 		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, targets[i]));
-		KUNIT_EXPECT_EQ(test, totalram_pages(), total - targets[i]);
+		KUNIT_EXPECT_EQ(test, fake_guest_total(), total - targets[i]);
 	}
+}
+
+/* O1: a target between two pages of the guest is rounded up, and the size stays as it is then. */
+static void size_between_pages(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+
+	fake_balloon_target(fake, SIZE + 1);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, SIZE + FAKE_PER_PAGE));
+	/* Time enough for a driver that moves on to another size. */
+	msleep(300);
+	KUNIT_EXPECT_TRUE(test, fake_balloon_reached(fake, SIZE + FAKE_PER_PAGE));
+	fake_balloon_target(fake, 1);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, FAKE_PER_PAGE));
 }
 
 /* Puts the device on the bus anew, with DEFLATE_ON_OOM, and has the balloon reach @pfns. */
@@ -76,10 +90,10 @@ static void size_plug_oom(struct kunit *test, u32 pfns)
 /* With DEFLATE_ON_OOM the pages in the balloon still count as the guest's. */
 static void size_oom_total(struct kunit *test)
 {
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 
 	size_plug_oom(test, SIZE);
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 }
 
 /*
@@ -93,7 +107,7 @@ static void size_oom_slow_host(struct kunit *test)
 	size_plug_oom(test, SIZE);
 	fake_balloon_hold(fake, FAKE_DEFLATE);
 	KUNIT_EXPECT_EQ(test, fake_balloon_run_out_held(fake), 0U);
-	KUNIT_EXPECT_EQ(test, fake_balloon_popped_pages(fake), FAKE_BATCH);
+	KUNIT_EXPECT_EQ(test, fake_balloon_popped_pfns(fake), FAKE_BATCH);
 	/* mm poisons a page that is freed: if the driver has freed one, the fake notices here. */
 	fake_balloon_answer(fake);
 	fake_balloon_serve(fake, FAKE_DEFLATE);
@@ -110,7 +124,7 @@ static void size_oom_slow_host(struct kunit *test)
  */
 static void size_oom_untold(struct kunit *test)
 {
-	static const unsigned int pages[] = { OOM_FIRST, FAKE_BATCH };
+	static const unsigned int pfns[] = { OOM_FIRST, FAKE_BATCH };
 	struct fake_balloon *fake = test->priv;
 	unsigned int i;
 
@@ -119,9 +133,9 @@ static void size_oom_untold(struct kunit *test)
 	size_plug_oom(test, LARGE);
 	fake_balloon_hold(fake, FAKE_DEFLATE);
 	KUNIT_EXPECT_EQ(test, fake_balloon_run_out_held(fake), OOM_FIRST + FAKE_BATCH);
-	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+	for (i = 0; i < ARRAY_SIZE(pfns); i++) {
 		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE));
-		KUNIT_EXPECT_EQ(test, fake_balloon_popped_pages(fake), pages[i]);
+		KUNIT_EXPECT_EQ(test, fake_balloon_popped_pfns(fake), pfns[i]);
 		fake_balloon_answer(fake);
 	}
 	fake_balloon_serve(fake, FAKE_DEFLATE);
@@ -147,7 +161,7 @@ static void size_oom(struct kunit *test)
 static void size_churn(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 	u32 target = 1;
 	unsigned int i;
 
@@ -160,7 +174,7 @@ static void size_churn(struct kunit *test)
 	}
 	fake_balloon_target(fake, SIZE);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total - SIZE);
 }
 
 /*
@@ -174,7 +188,7 @@ static void size_inflate_waits(struct kunit *test)
 	fake_balloon_hold(fake, FAKE_INFLATE);
 	fake_balloon_target(fake, FEW);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE));
-	KUNIT_EXPECT_EQ(test, fake_balloon_popped_pages(fake), FEW);
+	KUNIT_EXPECT_EQ(test, fake_balloon_popped_pfns(fake), FEW);
 	fake_balloon_outlast_poll();
 	KUNIT_EXPECT_TRUE(test, fake_balloon_wants_irq(fake, FAKE_INFLATE));
 	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), 0);
@@ -193,15 +207,15 @@ static void size_inflate_waits(struct kunit *test)
 static void size_overlap(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 
 	fake_balloon_hold(fake, FAKE_INFLATE);
 	fake_balloon_target(fake, SIZE);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE));
-	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total - 2 * FAKE_BATCH);
+	FAKE_EXPECT_SOON(test, fake, fake_guest_total() == total - 2 * FAKE_BATCH);
 	fake_balloon_outlast_poll();
 	KUNIT_EXPECT_FALSE(test, fake_balloon_pop(fake, FAKE_INFLATE));
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total - 2 * FAKE_BATCH);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total - 2 * FAKE_BATCH);
 	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), 0);
 	fake_balloon_answer(fake);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE));
@@ -210,7 +224,7 @@ static void size_overlap(struct kunit *test)
 	fake_balloon_serve(fake, FAKE_INFLATE);
 	fake_balloon_answer(fake);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total - SIZE);
 }
 
 /* The driver waits for a slow host, and logs that once, after ten seconds. */
@@ -254,13 +268,13 @@ static void size_said_once(struct kunit *test)
 	kernel_log_watch(DRIVER_MESSAGE);
 	size_floor(test, FLOOR_ABOVE_ALL);
 	for (i = 1; i <= 100; i++) {
-		fake_balloon_target(fake, SIZE + i);
+		fake_balloon_target(fake, SIZE + i * FAKE_PER_PAGE);
 		usleep_range(10000, 12000);
 	}
 	FAKE_EXPECT_SOON(test, fake, kernel_log_count());
 	kernel_log_unwatch();
 	size_floor(test, FLOOR_NONE);
-	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE + 100));
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE + 100 * FAKE_PER_PAGE));
 	KUNIT_EXPECT_EQ(test, kernel_log_count(), 1U);
 }
 
@@ -274,10 +288,10 @@ static void size_said_seldom(struct kunit *test)
 	for (i = 0; i < 50; i++) {
 		/* The target cannot be reached, and then it can: two messages if not limited. */
 		size_floor(test, FLOOR_ABOVE_ALL);
-		fake_balloon_target(fake, 100 * i + 100);
+		fake_balloon_target(fake, FEW * (i + 1));
 		usleep_range(10000, 12000);
 		size_floor(test, FLOOR_NONE);
-		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 100 * i + 100));
+		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, FEW * (i + 1)));
 	}
 	FAKE_EXPECT_SOON(test, fake, kernel_log_count());
 	kernel_log_unwatch();
@@ -322,7 +336,7 @@ static void size_absurd_target(struct kunit *test)
 	fake_balloon_target(fake, U32_MAX);
 	for (i = 1; i <= 3; i++) {
 		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE));
-		KUNIT_EXPECT_EQ(test, fake_balloon_popped_pages(fake), FAKE_BATCH);
+		KUNIT_EXPECT_EQ(test, fake_balloon_popped_pfns(fake), FAKE_BATCH);
 		if (i < 3)
 			fake_balloon_answer(fake);
 	}
@@ -336,21 +350,21 @@ static void size_absurd_target(struct kunit *test)
 static void size_deflate_waits(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 
 	fake_balloon_target(fake, SIZE);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
 	fake_balloon_hold(fake, FAKE_DEFLATE);
 	fake_balloon_target(fake, SIZE - FEW);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE));
-	KUNIT_EXPECT_EQ(test, fake_balloon_popped_pages(fake), FEW);
+	KUNIT_EXPECT_EQ(test, fake_balloon_popped_pfns(fake), FEW);
 	fake_balloon_outlast_poll();
 	KUNIT_EXPECT_TRUE(test, fake_balloon_wants_irq(fake, FAKE_DEFLATE));
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total - SIZE);
 	/* mm poisons a page that is freed: if the driver has freed one, the fake notices here. */
 	fake_balloon_answer(fake);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE - FEW));
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE + FEW);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total - SIZE + FEW);
 	fake_balloon_serve(fake, FAKE_DEFLATE);
 }
 
@@ -361,7 +375,7 @@ static void size_deflate_waits(struct kunit *test)
 static void size_deflate_overlap(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 
 	fake_balloon_target(fake, SIZE);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
@@ -370,18 +384,18 @@ static void size_deflate_overlap(struct kunit *test)
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE));
 	fake_balloon_outlast_poll();
 	KUNIT_EXPECT_FALSE(test, fake_balloon_pop(fake, FAKE_DEFLATE));
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total - SIZE);
 	fake_balloon_answer(fake);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE));
-	FAKE_EXPECT_SOON(test, fake, totalram_pages() == total - SIZE + FAKE_BATCH);
+	FAKE_EXPECT_SOON(test, fake, fake_guest_total() == total - SIZE + FAKE_BATCH);
 	fake_balloon_outlast_poll();
 	KUNIT_EXPECT_FALSE(test, fake_balloon_pop(fake, FAKE_DEFLATE));
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total - SIZE + FAKE_BATCH);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total - SIZE + FAKE_BATCH);
 	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), SIZE);
 	fake_balloon_serve(fake, FAKE_DEFLATE);
 	fake_balloon_answer(fake);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 0));
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 }
 
 /*
@@ -393,6 +407,7 @@ static void size_looked_at(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 	struct page **pages = kunit_kzalloc(test, FEW * sizeof(*pages), GFP_KERNEL);
+	const unsigned int nr = FEW / FAKE_PER_PAGE;
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, pages);
@@ -401,13 +416,13 @@ static void size_looked_at(struct kunit *test)
 	fake_balloon_hold(fake, FAKE_DEFLATE);
 	fake_balloon_target(fake, SIZE - FEW);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_DEFLATE));
-	KUNIT_ASSERT_EQ(test, fake_balloon_popped_pages(fake), FEW);
-	for (i = 0; i < FEW; i++) {
-		pages[i] = fake_balloon_popped_page(fake, i);
+	KUNIT_ASSERT_EQ(test, fake_balloon_popped_pfns(fake), FEW);
+	for (i = 0; i < nr; i++) {
+		pages[i] = fake_balloon_popped_page(fake, i * FAKE_PER_PAGE);
 		get_page(pages[i]);
 	}
 	fake_balloon_answer(fake);
-	for (i = 0; i < FEW; i++) {
+	for (i = 0; i < nr; i++) {
 		FAKE_EXPECT_SOON(test, fake, page_count(pages[i]) == 1);
 		KUNIT_EXPECT_PTR_NE(test, (void *)pages[i]->lru.next, (void *)LIST_POISON1);
 		put_page(pages[i]);
@@ -444,10 +459,10 @@ static void size_used_length(struct kunit *test)
 
 	fake_balloon_hold(fake, FAKE_INFLATE);
 	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
-		fake_balloon_target(fake, 10 * (i + 1));
+		fake_balloon_target(fake, FEW * (i + 1));
 		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_INFLATE));
 		fake_balloon_answer_len(fake, lengths[i]);
-		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 10 * (i + 1)));
+		FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, FEW * (i + 1)));
 	}
 	fake_balloon_serve(fake, FAKE_INFLATE);
 }
@@ -483,18 +498,19 @@ static void size_stale(struct kunit *test)
 static void size_remove(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long total = totalram_pages();
+	unsigned long total = fake_guest_total();
 
 	fake_balloon_target(fake, SIZE);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
 	fake_balloon_unplug(fake);
 	KUNIT_EXPECT_EQ(test, fake->lost, 0UL);
 	KUNIT_EXPECT_EQ(test, fake_balloon_actual(fake), 0U);
-	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+	KUNIT_EXPECT_EQ(test, fake_guest_total(), total);
 }
 
 static struct kunit_case size_cases[] = {
 	KUNIT_CASE(size_follows_target),
+	KUNIT_CASE(size_between_pages),
 	KUNIT_CASE(size_oom_total),
 	KUNIT_CASE(size_oom_slow_host),
 	KUNIT_CASE(size_oom_untold),
