@@ -94,8 +94,9 @@ check-build:
 	$(DEPS) build buildtest
 	$(PYTEST) -n 2 tests/build $(ARGS)
 
+# Another --machine needs a cross compiler.
 check-kunit:
-	$(DEPS) build lab kernel
+	$(DEPS) build lab kernel $(if $(filter -m --machine --machine=%,$(ARGS)),crosskernel)
 	$(PYTHON) tests/kunit/run $(ARGS)
 
 check-guest: tools

@@ -34,6 +34,8 @@ class Machine:
     sleeps      whether the kernel can suspend
     hints       whether a guest with free page hinting can be migrated. QEMU 10 aborts on s390x
                 and with virtio-mmio; on ppc64 a CPU stands still after any migration
+    own         for a kernel of our own: the architecture, and fragments of tests/kernel that it has
+                besides those of a PC. They are what tests/kernel/build takes
     """
     emulator: str = 'x86_64'
     flavour: str | None = None
@@ -51,6 +53,7 @@ class Machine:
     modules: tuple = ('virtio_pci', 'virtio_blk')
     sleeps: bool = True
     hints: bool = True
+    own: tuple = (None,)
 
     def device(self, name, props=''):
         """The argument of -device for a virtio device, with properties as QEMU writes them."""
@@ -115,4 +118,12 @@ OTHERS = {
                            page=64 << 10, reserve=32, step=256, hints=False),
     'riscv64': Machine(emulator='riscv64', flavour='riscv64', type='virt',
                        serials=(None, 'pci-serial,chardev={chardev}')),
+}
+
+# Machines that the KUnit suites run on besides a PC, with kernels of our own: the byte order is the
+# other one, or pages are larger than page numbers.
+KUNIT = {
+    's390x': dataclasses.replace(_S390, own=('s390x',)),
+    'arm64-64k': dataclasses.replace(_VIRT, flavour=None, page=64 << 10,
+                                     own=('arm64', 'pages-64k')),
 }
