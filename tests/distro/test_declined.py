@@ -55,13 +55,26 @@ def build_in(system, kernel):
             include/generated/autoconf.h include/generated/rustc_cfg 2>/dev/null || :''')
 
 
-@pytest.mark.parametrize('kernel, reason', [
-    ('4.19.0-1-amd64', f'supports {KERNELS}'),
-    (TOO_OLD, f'supports {KERNELS}'),
-    (TOO_NEW, f'supports {KERNELS}'),
-], ids=['4.19', 'too_old', 'too_new'])
-def test_kernel(system, kernel, reason):
+def leave_out(system, kernel, option):
+    """Make it look as if that kernel were configured without an option."""
+    system.sh(f'sed -Ei "s/^CONFIG_({option})=.*/# CONFIG_\\1 is not set/" '
+              f'/lib/modules/{kernel}/build/.config')
+
+
+@pytest.mark.parametrize('kernel, without, reason', [
+    ('4.19.0-1-amd64', '', f'supports {KERNELS}'),
+    (TOO_OLD, '', f'supports {KERNELS}'),
+    (TOO_NEW, '', f'supports {KERNELS}'),
+    ('6.6.6-cloud', 'VIRTIO', 'configured without CONFIG_VIRTIO.'),
+    # It has another name on newer kernels.
+    ('6.6.6-cloud', '(MEMORY_)?BALLOON',
+     'configured without CONFIG_MEMORY_BALLOON or CONFIG_BALLOON.'),
+    ('6.6.6-cloud', 'PAGE_REPORTING', 'configured without CONFIG_PAGE_REPORTING.'),
+], ids=['4.19', 'too_old', 'too_new', 'no_virtio', 'no_core', 'no_reporting'])
+def test_kernel(system, kernel, without, reason):
     other_kernel(system, kernel)
+    if without:
+        leave_out(system, kernel, without)
     code, output = system.try_sh(f'make -C {CLONE} install KVER={kernel}')
     assert code != 0 and reason in output and kernel in output
     check_nothing(system, kernel)

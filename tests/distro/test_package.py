@@ -3,9 +3,11 @@
 
 import re
 
+import pytest
+
 from common.project import TOP, VERSION
 from system import CLONE
-from test_declined import TOO_NEW, other_kernel
+from test_declined import TOO_NEW, leave_out, other_kernel
 from test_install import NAME, complaints, stock
 
 DEB = TOP / 'dist' / f'virtio-balloon-dkms_{VERSION}_all.deb'
@@ -34,15 +36,19 @@ def test_remove(system):
     assert path.startswith(f'/lib/modules/{system.release}/kernel/drivers/virtio/{NAME}.ko')
 
 
-def test_other_kernel(system):
+@pytest.mark.parametrize('kernel, without', [(TOO_NEW, ''), ('6.6.6-cloud', '(MEMORY_)?BALLOON')],
+                         ids=['too_new', 'no_core'])
+def test_other_kernel(system, kernel, without):
     """The package does not fail where there is a kernel that the driver does not support."""
-    other_kernel(system, TOO_NEW)
+    other_kernel(system, kernel)
+    if without:
+        leave_out(system, kernel, without)
     system.sh('cat >/root/balloon.deb', DEB.read_bytes())
     system.sh(INSTALL)
     assert system.sh('dpkg --audit') == ''
     status = system.sh('dkms status')
-    assert system.release in status and TOO_NEW not in status
-    system.sh(f'apt-get -y purge virtio-balloon-dkms && rm -r /lib/modules/{TOO_NEW}')
+    assert system.release in status and kernel not in status
+    system.sh(f'apt-get -y purge virtio-balloon-dkms && rm -r /lib/modules/{kernel}')
 
 
 def test_without_headers(system):
