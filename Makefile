@@ -31,7 +31,7 @@ modules:
 	@test -e '$(KDIR)/Makefile' || { \
 		echo "No kernel to build for in $(KDIR)." >&2; \
 		echo "Install the headers of the running kernel:" >&2; \
-		echo "    apt install $$(sh tools/headers)" >&2; \
+		echo "    $$(sh tools/headers --command)" >&2; \
 		echo "or name another: make KDIR=/lib/modules/VERSION/build" >&2; \
 		exit 1; }
 	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules

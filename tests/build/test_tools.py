@@ -30,6 +30,36 @@ def test_headers(kernel, flavour):
     assert run('sh', TOOLS / 'headers', kernel) == (0, expected + '\n')
 
 
+@pytest.mark.parametrize('kernel, package', [
+    ('5.14.0-503.11.1.el9_5.x86_64', 'kernel-devel-5.14.0-503.11.1.el9_5.x86_64'),
+    ('6.12.0-55.el10.aarch64+64k', 'kernel-64k-devel-6.12.0-55.el10.aarch64'),
+    ('6.12.0-55.el10.x86_64+rt', 'kernel-rt-devel-6.12.0-55.el10.x86_64'),
+    ('6.12.0-55.el10.x86_64+rt-debug', 'kernel-rt-debug-devel-6.12.0-55.el10.x86_64'),
+    ('5.14.0-70.13.1.rt21.83.el9_0.x86_64',
+     'kernel-rt-devel-5.14.0-70.13.1.rt21.83.el9_0.x86_64'),
+    ('5.15.0-100.96.32.el9uek.x86_64', 'kernel-uek-devel-5.15.0-100.96.32.el9uek.x86_64'),
+    ('6.11.4-301.fc41.x86_64', 'kernel-devel-6.11.4-301.fc41.x86_64'),
+    ('6.11.4-301.fc41.x86_64+debug', 'kernel-debug-devel-6.11.4-301.fc41.x86_64')])
+def test_headers_of_rpms(kernel, package):
+    """EL and Fedora have other names for the packages, and another command."""
+    assert run('sh', TOOLS / 'headers', kernel) == (0, f'{package}\n')
+    assert run('sh', TOOLS / 'headers', '--command', kernel) == (0, f'dnf install {package}\n')
+
+
+def test_headers_asked_for_by_dnf(fakes):
+    """make and make install name the command of the kernel's distribution."""
+    fakes['uname'] = 'echo 5.14.0-9.el9.x86_64'
+    fakes['dkms'] = ''
+    fakes['dpkg-query'] = 'exit 1'
+    fakes['rpm'] = 'exit 1'
+    wanted = 'dnf install kernel-devel-5.14.0-9.el9.x86_64\n'
+    code, output = run('make', '-C', TOP, 'KDIR=/nowhere', PATH=fakes.path)
+    assert code != 0 and wanted in output
+    code, output = in_namespace('mount -t tmpfs tmpfs /lib/modules; sh "$1"', TOOLS / 'install',
+                                PATH=fakes.path)
+    assert code != 0 and wanted in output
+
+
 def test_headers_asked_for(fakes):
     """make, make install and the package name the headers to install where they are missing."""
     fakes['uname'] = 'echo 6.1.0-9-cloud-amd64'
