@@ -19,11 +19,11 @@ SOURCES = (*DRIVER, 'tools', 'Makefile')
 COMPLAINT = re.compile(r'^.*\bsrc/compat/\w+\.c: .*', re.M)
 
 
-def newest_headers():
+def newest_headers(kernels='*'):
     def version(path):
         return [int(part) if part.isdigit() else part
                 for part in re.split(r'(\d+)', path.parent.name)]
-    return max(pathlib.Path('/lib/modules').glob('*/build'), key=version)
+    return max(pathlib.Path('/lib/modules').glob(f'{kernels}/build'), key=version)
 
 
 KDIR = pathlib.Path(os.environ.get('KDIR') or newest_headers())
