@@ -15,8 +15,8 @@ ARGS ?=
 # Of check-kernels and check-debug, all by default.
 PARTS ?=
 
-.PHONY: modules help demo shell check check-build check-kunit check-tools check-guest check-install check-takeover check-cross check-arch check-kernels \
-	check-faults check-debug soak bench tools install-tools trees deb lint install uninstall activate status clean
+.PHONY: modules help demo shell check check-build check-kunit check-tools check-guest check-rpm check-install check-takeover check-cross check-arch \
+	check-kernels check-faults check-debug soak bench tools install-tools trees deb rpm lint install uninstall activate status clean
 
 # Kbuild takes such a path for several, or hands it to a shell or to make again.
 modules:
@@ -51,6 +51,7 @@ help:
 	@echo 'make check-tools  the tests of balloonstat, but for those in guests; as root'
 	@echo 'make check-install  on each kernel of the matrix: built, installed with DKMS, booted,'
 	@echo '                  statistics; as root'
+	@echo 'make check-rpm    the RPM: built, and installed in a Debian 12 as rpm --root; as root'
 	@echo 'make check-takeover  where the kernel has its own driver built in; PARTS= for some, such as'
 	@echo '                  PARTS=6.1'
 	@echo 'make check-cross  that the module builds and links for Debian'"'"'s kernels of other'
@@ -70,6 +71,7 @@ help:
 	@echo 'make tools        build balloonstat, which runs on the host, in tools/balloonstat/build'
 	@echo 'make install-tools  install it; PREFIX=/usr/local, DESTDIR='
 	@echo 'make deb          the Debian package virtio-balloon-dkms, into dist/'
+	@echo 'make rpm          the RPM virtio-balloon-dkms for EL and Fedora, into dist/'
 	@echo 'make lint         checkpatch, sparse, W=1, shellcheck and more'
 	@echo 'make install      register, build and install with DKMS; does not load it'
 	@echo 'make activate     swap the loaded driver for the installed one, now'
@@ -91,7 +93,7 @@ shell:
 check: check-build check-kunit check-tools check-guest
 
 check-build:
-	$(DEPS) build buildtest
+	$(DEPS) build buildtest deb rpm
 	$(PYTEST) -n 2 tests/build $(ARGS)
 
 # Another --machine needs a cross compiler.
@@ -125,6 +127,11 @@ check-install: trees
 	$(DEPS) build lab
 	$(PYTEST) -n 2 --dist loadgroup tests/distro -m core $(ARGS)
 
+check-rpm:
+	$(DEPS) build buildtest deb rpm distro
+	sh tests/distro/make-system debian-12 >/dev/null
+	$(PYTEST) tests/build/test_rpm.py tests/distro/test_rpm.py -k 'not debian or debian-12 and not bpo' $(ARGS)
+
 check-takeover:
 	$(DEPS) build lab kernel distro
 	$(PYTHON) tests/check-takeover $(PARTS)
@@ -141,7 +148,7 @@ check-arch:
 	$(PYTHON) tests/distro/check-arch $(ARCH)
 
 check-kernels: trees deb
-	$(DEPS) build lab kernel
+	$(DEPS) build lab kernel rpm
 	$(PYTHON) tests/distro/check-kernels $(PARTS)
 
 check-faults:
@@ -167,6 +174,10 @@ bench: tools
 deb:
 	$(DEPS) deb
 	sh tools/deb
+
+rpm:
+	$(DEPS) rpm
+	sh tools/rpm
 
 lint:
 	$(DEPS) build lint

@@ -35,6 +35,23 @@ copy_sources()
 	find "$1" \( -name '*.o' -o -name '.*.cmd' -o -name facts.h \) -exec rm -f {} +
 }
 
+# Copy what a package of the module is made from into the directory $1, with the directory $2,
+# which says how it is packaged.
+copy_packaged()
+{
+	copy_sources "$1"
+	cp -R "$top/tools" "$top/Makefile" "$top/README.md" "$top/docs" "$top/$2" "$1"
+	# For hosts, which need no module.
+	rm -rf "$1/tools/balloonstat"
+}
+
+# Whether a kernel can be served. dkms.conf says why not.
+served()
+{
+	# shellcheck disable=SC2016 # of the other shell
+	kernelver=$1 bash -c '. "$1"; [[ $kernelver =~ $BUILD_EXCLUSIVE_KERNEL ]]' bash "$top/dkms.conf"
+}
+
 registered()
 {
 	[ -n "$(dkms status -m "$package" -v "$version")" ]
@@ -50,6 +67,9 @@ not_packaged()
 		die "the module came with the package $package-dkms: remove that first," \
 			"with apt purge $package-dkms" ;;
 	esac
+	! rpm -q "$package-dkms" >/dev/null 2>&1 ||
+		die "the module came with the package $package-dkms: remove that first," \
+			"with dnf remove $package-dkms"
 }
 
 package=$(conf PACKAGE_NAME)

@@ -86,17 +86,21 @@ def test_headers_asked_for(fakes):
 
 
 @pytest.mark.parametrize('tool', ['install', 'uninstall'])
-@pytest.mark.parametrize('state', ['installed', 'half-configured', 'unpacked'])
-def test_packaged(fakes, tool, state):
+@pytest.mark.parametrize('dpkg, rpm, command', [
+    ('printf installed', 'exit 1', 'apt purge'), ('printf half-configured', 'exit 1', 'apt purge'),
+    ('printf unpacked', 'exit 1', 'apt purge'), ('exit 127', '', 'dnf remove')],
+    ids=['installed', 'half-configured', 'unpacked', 'rpm'])
+def test_packaged(fakes, tool, dpkg, rpm, command):
     """The files of a package are not touched. The command that removes it is named."""
     fakes['dkms'] = ''
-    fakes['dpkg-query'] = f'printf {state}'
+    fakes['dpkg-query'] = dpkg
+    fakes['rpm'] = rpm
     code, output = in_namespace(f'''
         mount -t tmpfs tmpfs /usr/src; mkdir {TREE}; touch {TREE}/dkms.conf
         sh "$1" && status=0 || status=$?
         test -e {TREE}/dkms.conf; exit $status
         ''', TOOLS / tool, PATH=fakes.path)
-    assert code == 1 and 'apt purge virtio-balloon-dkms' in output, output
+    assert code == 1 and f'{command} virtio-balloon-dkms' in output, output
     assert [call for call in fakes.calls() if call.startswith('dkms')] == []
 
 
@@ -123,6 +127,22 @@ def test_preinst(fakes, owned):
         sh "$1" install
         ''', TOP / 'debian/virtio-balloon-dkms.preinst', PATH=fakes.path)
     if owned:
+        assert (code, output) == (0, '')
+    else:
+        assert code == 1 and 'make uninstall' in output
+        assert 'dkms remove -m virtio-balloon -v 0.0.9 --all; ' \
+               'rm -r /usr/src/virtio-balloon-0.0.9' in output
+
+
+@pytest.mark.parametrize('packages, allowed', [('1', False), ('2', True)])
+def test_pre(packages, allowed):
+    """So does the RPM. On an upgrade, the sources there are those of the old package."""
+    code, output = in_namespace('''
+        mount -t tmpfs tmpfs /usr/src; mkdir /usr/src/virtio-balloon-0.0.9
+        touch /usr/src/virtio-balloon-0.0.9/dkms.conf
+        sh "$1" "$2"
+        ''', TOP / 'rpm/pre', packages)
+    if allowed:
         assert (code, output) == (0, '')
     else:
         assert code == 1 and 'make uninstall' in output

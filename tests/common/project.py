@@ -11,6 +11,8 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parents[2]
 # All that the driver is built from.
 DRIVER = ('src', 'include', 'Kbuild', 'dkms.conf')
+# All that tools/deb and tools/rpm use.
+PACKAGED = (*DRIVER, 'COPYING', 'Makefile', 'README.md', 'debian', 'docs', 'rpm', 'tools')
 BALLOONSTAT = pathlib.Path(os.environ.get('BALLOONSTAT',
                                           TOP / 'tools/balloonstat/build/balloonstat'))
 
@@ -44,6 +46,14 @@ def copy(directory, *parts):
     for name in files(*parts):
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(TOP / name, directory / name)
+
+
+def copy_packaged(directory, version=None):
+    """Copy what a package is built from there. With version, it is the package of that version."""
+    copy(directory, *PACKAGED)
+    if version:
+        conf = directory / 'dkms.conf'
+        conf.write_text(conf.read_text().replace(f'"{VERSION}"', f'"{version}"'))
 
 
 def command(script, *args):

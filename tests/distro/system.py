@@ -30,16 +30,22 @@ shift; cd "$1/root"; shift
 '''
 # Our sources and dkms's directory are mounted noexec: the driver has to be built and
 # installed there all the same.
-CHROOT = ENTER + '''
+MOUNTED = ENTER + '''
 mount -t proc proc proc
 for directory in usr/local/src var/lib/dkms; do
     [ -d $directory ] || continue
     mount --bind $directory $directory
     mount -o remount,bind,noexec $directory
 done
-exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-    HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive chroot . sh -c "$1"
+clean() {
+    env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+        HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive "$@"
+}
 '''
+CHROOT = MOUNTED + 'clean chroot . sh -c "$1"'
+# From outside, as --root has it. The system has no rpm, and none of its packages is in rpm's
+# database. Debian's rpm has that in the home directory.
+RPM = MOUNTED + 'clean rpm --root "$PWD" --dbpath /var/lib/rpm --nodeps "$@"'
 
 
 def rows():
@@ -94,11 +100,18 @@ class System:
             ['unshare', '--mount', '--pid', '--fork', '--kill-child',
              'sh', '-euc', script, 'sh', self.tree, self.directory, *args], **kwargs)
 
-    def try_sh(self, cmd, data=None):
-        """Run a shell command in the system. Return its exit code and its output."""
-        done = self._enter(CHROOT, cmd, input=data, stdout=subprocess.PIPE,
+    def _run(self, script, *args, data=None):
+        done = self._enter(script, *args, input=data, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT)
         return done.returncode, done.stdout.decode(errors='replace')
+
+    def try_sh(self, cmd, data=None):
+        """Run a shell command in the system. Return its exit code and its output."""
+        return self._run(CHROOT, cmd, data=data)
+
+    def try_rpm(self, *args):
+        """Run this machine's rpm on the system. Return its exit code and its output."""
+        return self._run(RPM, *args)
 
     def sh(self, cmd, data=None):
         """Run a shell command that must succeed. Return its output."""
