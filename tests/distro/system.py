@@ -43,9 +43,8 @@ clean() {
 }
 '''
 CHROOT = MOUNTED + 'clean chroot . sh -c "$1"'
-# From outside, as --root has it. The system has no rpm, and none of its packages is in rpm's
-# database. Debian's rpm has that in the home directory.
-RPM = MOUNTED + 'clean rpm --root "$PWD" --dbpath /var/lib/rpm --nodeps "$@"'
+# From outside, since the system has no rpm. Debian's has its database in the home directory.
+RPM = MOUNTED + 'clean rpm --root "$PWD" --dbpath /var/lib/rpm "$@"'
 
 
 def rows():
