@@ -24,7 +24,9 @@ def packages(tmp_path_factory):
     for version in VERSION, LATER:
         directory = tmp_path_factory.mktemp('sources')
         copy_packaged(directory, version)
-        subprocess.run(command(directory / 'tools/rpm'), check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command(directory / 'tools/rpm'), stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        assert done.returncode == 0, done.stdout
         made[version], = (directory / 'dist').glob('*.noarch.rpm')
     return made
 
