@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from common.cpus import Switching
 from common.guest import EVENTS_OF_QUEUES, MIB
 
 SWAPPY = {'memory': 192, 'swap': 256, 'disk': 256}
@@ -219,6 +220,31 @@ def test_resize_under_stress(borrow):
     for hog in hogs:
         hog.verify()
         hog.kill()
+
+
+def test_resize_while_cpus_come_and_go(borrow, shows):
+    """The size is right to the page at the end, and the reports do not stop."""
+    guest = borrow(**SWAPPY)
+    guest.load()
+    hog = guest.hog(32)
+    hog.churn()
+    guest.poll_stats(1)
+    switching = Switching(guest)
+    rng = random.Random(3)
+    for _ in range(20):
+        before = guest.last_stats()[0]
+        guest.balloon(rng.randrange(112 * MIB, guest.memory, 4096))
+        guest.wait_for(lambda: guest.last_stats()[0] > before, what='next report')
+    guest.poll_stats(0)
+    switching.end()
+    for size in 128 * MIB, guest.memory:
+        resize(guest, size)
+        vmstat = guest.vmstat()
+        assert (vmstat['balloon_inflate'] - vmstat['balloon_deflate'] ==
+                (guest.memory - size) // 4096)
+    hog.verify()
+    hog.kill()
+    shows('size exact while CPUs come and go', True)
 
 
 def test_deflate_on_oom_keeps_the_total(borrow):

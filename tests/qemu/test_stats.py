@@ -7,6 +7,7 @@ import time
 import pytest
 
 from common import stat_names
+from common.cpus import Switching
 from common.guest import MIB
 from common.stat_names import FIRST_TEN, GAUGES, NAMES, PRESSURE
 
@@ -189,11 +190,7 @@ def test_cpu_hotplug(borrow, counters, shows):
     hog = thrash(guest)
     guest.poll_stats(1)
     guest.wait_for(lambda: guest.last_stats()[0], what='first report')
-    # At least 20 times, and until there are enough reports.
-    guest.sh('rm -f /tmp/enough /tmp/ended; cpu=/sys/devices/system/cpu/cpu1/online; n=0; '
-             '{ (until [ -e /tmp/enough ] && [ $n -ge 20 ]; do '
-             'echo 0 >$cpu && echo 1 >$cpu || exit; n=$((n + 1)); done); '
-             'echo $? >/tmp/ended; } >/dev/null 2>&1 &')
+    switching = Switching(guest)
     seen = [guest.last_stats()[1]]
 
     def new_report():
@@ -208,10 +205,7 @@ def test_cpu_hotplug(borrow, counters, shows):
     for _ in range(51):
         seen.append(guest.wait_for(new_report, what='another report'))
     guest.poll_stats(0)
-    guest.sh('touch /tmp/enough')
-    status = guest.wait_for(lambda: guest.sh('cat /tmp/ended 2>/dev/null || true'),
-                            what='end of the switching')
-    assert status == '0\n'
+    switching.end()
     # A request may still be on its way, and is then answered at once.
     time.sleep(1)
     last = guest.last_stats()[1]
