@@ -477,7 +477,7 @@ class Guest:
         _, mode = self.try_sh('cat /sys/kernel/debug/sched/preempt 2>/dev/null')
         if mode:
             return bool(re.search(r'\((full|lazy)\)', mode))
-        return ' PREEMPT ' in self.read('/proc/version')
+        return bool(re.search(r' PREEMPT(_RT)? ', self.read('/proc/version')))
 
     def trace(self, *functions):
         """Have the guest's kernel note each call of these functions."""
