@@ -15,13 +15,17 @@ STORED = '/var/lib/dkms/virtio-balloon/original_module/6.1.0-9-test/x86_64/virti
 
 
 @pytest.mark.parametrize('kernel, flavour', [
+    # All flavours of Debian 12 and 13, in the forms that Debian's releases have had.
     ('6.1.0-56-amd64', 'amd64'), ('6.1.0-56-cloud-amd64', 'cloud-amd64'),
-    ('6.1.0-56-rt-amd64', 'rt-amd64'), ('5.10.0-0.deb10.16-amd64', 'amd64'),
-    ('6.12.9+bpo-cloud-amd64', 'cloud-amd64'), ('6.17.8-amd64', 'amd64'),
-    ('6.12.48+deb13-arm64', 'arm64'), ('6.12.48+deb13-arm64-16k', 'arm64-16k'),
-    ('6.12.48+deb13-cloud-arm64', 'cloud-arm64'), ('5.10.0-30-armmp-lpae', 'armmp-lpae'),
-    ('6.12.48+deb13-powerpc64le-64k', 'powerpc64le-64k'), ('6.1.0-56-686-pae', '686-pae'),
-    ('6.1.0-56-s390x', 's390x'), ('6.12.48+deb13-riscv64', 'riscv64'),
+    ('6.1.0-56-rt-amd64', 'rt-amd64'), ('6.12.48+deb13-arm64', 'arm64'),
+    ('6.12.48+deb13-arm64-16k', 'arm64-16k'), ('6.12.48+deb13-cloud-arm64', 'cloud-arm64'),
+    ('7.3.4+deb13-rt-arm64', 'rt-arm64'), ('5.10.0-30-armmp', 'armmp'),
+    ('5.10.0-30-armmp-lpae', 'armmp-lpae'), ('6.12.48+deb13-rt-armmp', 'rt-armmp'),
+    ('6.12.48+deb13-rpi', 'rpi'), ('6.12.48+deb13-powerpc64le', 'powerpc64le'),
+    ('6.12.48+deb13-powerpc64le-64k', 'powerpc64le-64k'), ('6.12.48+deb13-riscv64', 'riscv64'),
+    ('6.1.0-56-s390x', 's390x'), ('6.1.0-56-686-pae', '686-pae'),
+    ('5.10.0-0.deb10.16-amd64', 'amd64'), ('6.12.9+bpo-cloud-amd64', 'cloud-amd64'),
+    ('6.17.8-amd64', 'amd64'), ('7.3-amd64', 'amd64'), ('7.2.13+deb14-rt-amd64', 'rt-amd64'),
     # It is not known which packages other systems have.
     ('5.15.0-91-generic', None), ('6.8.12-1-pve', None), ('6.6.6-cloud', None),
     ('6.18.44', None), ('6.18.44-amd64-of-mine', None), ('6.5.0-kali3-amd64', None)])
