@@ -66,8 +66,8 @@ FIRST_WITH_PRESSURE = (6, 12)
 
 
 def version(release):
-    """A kernel's version, as in (5, 10), from what uname -r says."""
-    return tuple(int(n) for n in release.split('.')[:2])
+    """A kernel's version, as in (5, 10), from what uname -r says, such as 5.10.0-30-amd64."""
+    return tuple(int(n) for n in re.match(r'(\d+)\.(\d+)', release).groups())
 
 
 @dataclasses.dataclass
