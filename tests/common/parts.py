@@ -8,6 +8,11 @@ import sys
 
 from common.project import DRIVER, TOP, files
 
+GUEST_TESTS = TOP / 'tests/qemu'
+# For kernels with the sources of one that all guest tests run on, but another preemption,
+# other locks or options. What these may change is in these files.
+VARIANT_TESTS = [GUEST_TESTS / f'test_{name}.py' for name in ('smoke', 'stats', 'size', 'oom')]
+
 
 def pytest(results, *args):
     """Run tests, two at a time, and write their results to a JUnit file.

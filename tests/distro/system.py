@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -65,16 +66,27 @@ def flavours():
     return {line.split()[0]: line.split()[1:] for line in lines if line and line[0] != '#'}
 
 
+def kernels(*flavours):
+    return {name: kernel for name, _, _, flavour, _, kernel in rows()
+            if kernel != '-' and flavour in flavours}
+
+
 def suites():
-    """System -> kernel, for the systems that the guest tests run on."""
-    return {name: kernel for name, _, _, kernel in rows() if kernel != '-'}
+    """System -> kernel, for the systems that all guest tests run on, with both drivers."""
+    return kernels('amd64')
+
+
+def variants():
+    """System -> kernel, for the real-time and the cloud kernels: some tests, with our driver."""
+    return kernels('rt-amd64', 'cloud-amd64')
 
 
 class System:
     """A copy of a system, which may be changed.
 
-    name        of the system in the matrix, or a flavour of another architecture. The
-                module can be built for the kernel of such a flavour, but not installed.
+    name        of the system in the matrix, "unstable" (see make-system), or a flavour of
+                another architecture. The module can be built for the kernel of such a
+                flavour, but not installed.
     directory   an empty directory, for the changes, the disk image and the guests
     """
 
@@ -122,6 +134,10 @@ class System:
     def releases(self):
         """The releases of the kernels that are installed."""
         return self.sh('ls /lib/modules').split()
+
+    def flavour(self):
+        """What the names of its kernel's packages end in."""
+        return re.search(r'-((rt-|cloud-)?amd64)$', self.release)[1]
 
     def installed(self, release):
         """The names of the modules that dkms has installed for the kernel of this release."""
