@@ -12,6 +12,8 @@ from test_install import NAME, complaints, stock
 
 DEB = TOP / 'dist' / f'virtio-balloon-dkms_{VERSION}_all.deb'
 INSTALL = 'apt-get -y install --no-install-recommends /root/balloon.deb'
+# Knows all packages of Debian, but has only those of the kernel.
+OFFLINE = 'apt-get -y --no-install-recommends --no-download -o Dir::Cache::archives=/srv/kernel'
 
 
 def test_install(system):
@@ -67,16 +69,75 @@ def test_without_headers(system):
     system.sh('apt-get -y purge virtio-balloon-dkms')
 
 
+def built_for(system, release):
+    return re.search(rf'{VERSION}, {re.escape(release)}.*: installed', system.sh('dkms status'))
+
+
 def test_flavour(system):
-    """The package recommends no headers, since apt does not know which kernel runs."""
-    cloud = f'{system.release.removesuffix("-amd64")}-cloud-amd64'
-    system.sh('dpkg -r --force-depends linux-headers-amd64 && '
-              f'mkdir /lib/modules/{cloud} && touch /lib/modules/{cloud}/modules.dep')
+    """Of a kernel without headers, the package names what is missing, and apt installs that.
+
+    It recommends no headers, since apt does not know which kernel runs. The headers of another
+    flavour are there: dkms of Debian 12 recommends the standard ones whatever the kernel is."""
+    flavour = system.flavour()
+    missing = f'linux-headers-{system.release} linux-headers-{flavour}'
+    system.sh(f'apt-get -y purge {missing} && dpkg -i /srv/upgrade/linux-[hk]*.deb')
     planned = system.sh('apt-get -s -o APT::Install-Recommends=true install /root/balloon.deb')
     assert 'Inst virtio-balloon-dkms' in planned and 'Inst linux-' not in planned, planned
     output = system.sh(INSTALL)
-    assert f'apt install linux-headers-{cloud} linux-headers-cloud-amd64' in output
-    system.sh(f'apt-get -y purge virtio-balloon-dkms && rm -r /lib/modules/{cloud}')
+    assert f'apt install {missing}\n' in output, output
+    assert not built_for(system, system.release) and system.sh('dpkg --audit') == ''
+
+    output = system.sh(f'{OFFLINE} install {missing}')
+    assert built_for(system, system.release), output
+    assert system.sh('dpkg --audit') == ''
+    system.sh('apt-get -y purge virtio-balloon-dkms '
+              '$(cd /srv/upgrade; ls linux-headers-*.deb | sed "s/_.*//")')
+
+
+def earlier_packages(system, *kinds):
+    """Have it look as if the kernel to come were a later one than these packages brought."""
+    for kind in kinds:
+        name = f'linux-{kind}-{system.flavour()}'
+        system.sh(f'''
+            mkdir -p /root/{name}/DEBIAN
+            cat >/root/{name}/DEBIAN/control
+            dpkg-deb -b /root/{name} /root/{name}.deb
+            dpkg -i /root/{name}.deb
+            rm -r /root/{name} /root/{name}.deb''', '''\
+Package: {}
+Version: 0
+Architecture: amd64
+Maintainer: the tests <none@virtio-balloon.invalid>
+Description: an earlier version, which needs nothing
+'''.format(name).encode())
+
+
+def test_next_kernel(system):
+    """Of the package that brings a flavour's headers depends whether an upgrade has the module."""
+    flavour = system.flavour()
+    kernels = 'apt-get -y purge "linux-image-*" "linux-headers-*"'
+    upgrade = f'{OFFLINE} --with-new-pkgs upgrade'
+    system.sh(kernels)
+    system.sh(INSTALL)
+
+    # With the kernel's package alone, the upgrade brings no headers. It does not fail.
+    earlier_packages(system, 'image')
+    output = system.sh(upgrade)
+    release, = re.findall(r'^Setting up linux-image-(\S+\d\S*-amd64) ', output, re.M)
+    assert release.endswith(f'-{flavour}')
+    assert not built_for(system, release) and system.sh('dpkg --audit') == ''
+    # The package says so when it is asked.
+    assert (f'apt install linux-headers-{release} linux-headers-{flavour}\n' in
+            system.sh('dpkg-reconfigure virtio-balloon-dkms'))
+    system.sh(kernels)
+
+    # With the package of the headers, too, the module is built for the new kernel.
+    earlier_packages(system, 'image', 'headers')
+    output = system.sh(upgrade)
+    assert built_for(system, release), output
+    assert system.sh('dpkg --audit') == ''
+    system.sh('apt-get -y purge virtio-balloon-dkms')
+    system.sh(f'{OFFLINE} install linux-image-{system.release} linux-headers-{system.release}')
 
 
 def test_over_make_install(system):
