@@ -59,7 +59,8 @@ help:
 	@echo 'make check-arch   guests of other architectures: arm64, s390x, ppc64el, riscv64; as root;'
 	@echo '                  ARCH= for some of tests/common/machine.py, such as ARCH="s390x arm64-16k"'
 	@echo 'make check-kernels  all of the matrix, in a matter of hours; as root; PARTS= for some,'
-	@echo '                  such as PARTS="install debian-12-ours"'
+	@echo '                  such as PARTS="install debian-12-ours"; KVER=unstable for the newest'
+	@echo '                  kernel of Debian'"'"'s unstable or experimental, KVER=7.4 for one of these'
 	@echo 'make check-debug  KUnit, guests and soak on sanitised kernels, 6.1 and 7.3, with the'
 	@echo '                  coverage; KCSAN; in a matter of hours, and as root; PARTS= for some,'
 	@echo '                  such as PARTS="6.1-kunit race-kunit"'
@@ -147,9 +148,10 @@ check-arch:
 	$(DEPS) lab distro
 	$(PYTHON) tests/distro/check-arch $(ARCH)
 
-check-kernels: trees deb
-	$(DEPS) build lab kernel rpm
-	$(PYTHON) tests/distro/check-kernels $(PARTS)
+# With KVER=, a kernel that is in no matrix, such as KVER=unstable.
+check-kernels: $(if $(KVER),,trees) deb
+	$(DEPS) build lab kernel distro rpm
+	$(PYTHON) tests/distro/check-kernels $(if $(KVER),--newest $(KVER),$(PARTS))
 
 check-faults:
 	$(DEPS) build lab kernel
