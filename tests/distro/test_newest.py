@@ -12,7 +12,8 @@ from system import CLONE
 from test_declined import check_nothing
 
 
-@pytest.fixture(scope='module', params=[pytest.param('', marks=pytest.mark.xdist_group('newest'))])
+@pytest.fixture(scope='module', params=[
+    pytest.param('newest', marks=pytest.mark.xdist_group('newest'))])
 def name(pytestconfig):
     return pytestconfig.getoption('newest')
 
@@ -31,8 +32,8 @@ def test_dkms(system, record_property):
         assert system.installed(system.release) == [test_install.NAME]
         record_property('dkms', f'takes it: the driver supports {KERNELS}')
         return
-    reason, = {line for line in output.splitlines()
-               if line.startswith(f'virtio-balloon: kernel {system.release} keeps its stock driver')}
+    declined = f'virtio-balloon: kernel {system.release} keeps its stock driver: '
+    reason, = {line for line in output.splitlines() if line.startswith(declined)}
     assert code != 0 and f'supports {KERNELS}' in reason
     check_nothing(system, system.release)
     record_property('dkms', f'declines it: {reason}')
