@@ -16,6 +16,23 @@ def pytest_ignore_collect(collection_path, config):
     return collection_path.name == 'test_newest.py' and not config.getoption('newest', None) or None
 
 
+def pytest_addoption(parser):
+    parser.addoption('--systems', type=str.split,
+                     help='these of the matrix alone, in one word (default: all)')
+
+
+def pytest_collection_modifyitems(config, items):
+    wanted = config.getoption('--systems')
+    if not wanted:
+        return
+    unknown = set(wanted) - set(matrix.names())
+    if unknown:
+        pytest.exit(f'the matrix has no {" ".join(sorted(unknown))}', 1)
+    others = [item for item in items if item.callspec.params['name'] not in wanted]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
+
+
 def pytest_configure(config):
     config.addinivalue_line(
         'markers', 'core: build, install, load and statistics, for each run of CI')
