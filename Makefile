@@ -149,7 +149,7 @@ check-cross:
 # Machines of other architectures, all by default.
 ARCH ?=
 check-arch:
-	$(DEPS) lab distro
+	$(DEPS) lab kernel crosskernel distro
 	$(PYTHON) tests/distro/check-arch $(ARCH)
 
 # With KVER=, a kernel that is in no matrix, such as KVER=unstable.

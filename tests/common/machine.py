@@ -17,7 +17,8 @@ class Machine:
     """A machine, and what is to be known about its kernel and its devices.
 
     emulator    QEMU's program is qemu-system-EMULATOR
-    flavour     of Debian's kernel, as tests/distro/flavours has it. None: amd64's
+    flavour     of Debian's kernel, as tests/distro/flavours has it. None: amd64's, or one of our
+                own
     type        what QEMU calls the machine
     options     more arguments for QEMU
     bus         what the devices are on: 'pci', 'ccw' (channels of s390), or 'device' (virtio-mmio).
@@ -94,6 +95,8 @@ _VIRT = Machine(emulator='aarch64', flavour='arm64', type='virt,gic-version=3',
                 options=('-cpu', 'neoverse-n1'), console='ttyAMA0', shell='ttyAMA1')
 _MMIO = dataclasses.replace(_VIRT, bus='device', modules=('virtio_mmio', 'virtio_blk'),
                             hints=False)
+# Debian has no kernel with such pages.
+_ARM64_64K = dataclasses.replace(_VIRT, flavour=None, page=64 << 10, own=('arm64', 'pages-64k'))
 _S390 = Machine(emulator='s390x', flavour='s390x', type='s390-ccw-virtio',
                 options=('-cpu', 'max'), bus='ccw', console='ttyS1', shell='hvc0',
                 serials=('sclpconsole,chardev={chardev}',
@@ -104,6 +107,7 @@ _S390 = Machine(emulator='s390x', flavour='s390x', type='s390-ccw-virtio',
 OTHERS = {
     'arm64': _VIRT,
     'arm64-16k': dataclasses.replace(_VIRT, flavour='arm64-16k', page=16 << 10),
+    'arm64-64k': _ARM64_64K,
     'arm64-mmio': dataclasses.replace(
         _MMIO, options=(*_MMIO.options, '-global', 'virtio-mmio.force-legacy=off')),
     'arm64-mmio-legacy': dataclasses.replace(
@@ -124,6 +128,5 @@ OTHERS = {
 # other one, or pages are larger than page numbers.
 KUNIT = {
     's390x': dataclasses.replace(_S390, own=('s390x',)),
-    'arm64-64k': dataclasses.replace(_VIRT, flavour=None, page=64 << 10,
-                                     own=('arm64', 'pages-64k')),
+    'arm64-64k': _ARM64_64K,
 }
