@@ -431,6 +431,24 @@ static void size_looked_at(struct kunit *test)
 	fake_balloon_serve(fake, FAKE_DEFLATE);
 }
 
+/*
+ * Asking a device for its status costs an exit to the host, or an I/O on s390. The driver does so a
+ * few times a second, and not for each buffer.
+ */
+static void size_few_questions(struct kunit *test)
+{
+	struct fake_balloon *fake = test->priv;
+	unsigned int before = fake->status_reads;
+
+	fake_balloon_target(fake, LARGE);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, LARGE));
+	KUNIT_EXPECT_LT(test, fake->status_reads - before, LARGE / FAKE_BATCH / 2);
+	before = fake->status_reads;
+	fake_balloon_target(fake, 0);
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, 0));
+	KUNIT_EXPECT_LT(test, fake->status_reads - before, LARGE / FAKE_BATCH / 2);
+}
+
 /* O8: when the target falls, pages that are being inflated are deflated only when that is done. */
 static void size_turns_round(struct kunit *test)
 {
@@ -526,6 +544,7 @@ static struct kunit_case size_cases[] = {
 	KUNIT_CASE(size_deflate_waits),
 	KUNIT_CASE(size_deflate_overlap),
 	KUNIT_CASE(size_looked_at),
+	KUNIT_CASE(size_few_questions),
 	KUNIT_CASE(size_turns_round),
 	KUNIT_CASE(size_used_length),
 	KUNIT_CASE(size_short_queues),
