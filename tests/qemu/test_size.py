@@ -233,7 +233,7 @@ def test_resize_while_cpus_come_and_go(borrow, shows):
     rng = random.Random(3)
     for _ in range(20):
         before = guest.last_stats()[0]
-        guest.balloon(rng.randrange(112 * MIB, guest.memory, 4096))
+        guest.balloon(rng.randrange(112 * MIB, guest.memory, guest.page))
         guest.wait_for(lambda: guest.last_stats()[0] > before, what='next report')
     guest.poll_stats(0)
     switching.end()
@@ -241,7 +241,7 @@ def test_resize_while_cpus_come_and_go(borrow, shows):
         resize(guest, size)
         vmstat = guest.vmstat()
         assert (vmstat['balloon_inflate'] - vmstat['balloon_deflate'] ==
-                (guest.memory - size) // 4096)
+                (guest.memory - size) // guest.page)
     hog.verify()
     hog.kill()
     shows('size exact while CPUs come and go', True)
