@@ -20,7 +20,9 @@
 #define ROUND		0x80000001
 #define LAST_ROUND	(ROUND + 19)
 
-#define SIZE	10000U	/* page numbers */
+/* Sizes of the balloon in page numbers. */
+#define SIZE	10000U
+#define FEW	96U		/* less than a block, which would be reported */
 
 static int free_init(struct kunit *test)
 {
@@ -246,8 +248,8 @@ static void report_busy(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, page_reporting_register(info), 0);
 	KUNIT_EXPECT_EQ(test, fake_balloon_plug(fake), 0);
 	KUNIT_EXPECT_TRUE(test, fake_balloon_bound(fake));
-	fake_balloon_target(fake, SIZE);
-	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == SIZE);
+	fake_balloon_target(fake, FEW);
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_actual(fake) == FEW);
 	fake_balloon_unplug(fake);
 	page_reporting_unregister(info);
 	KUNIT_EXPECT_EQ(test, fake->reported, 0ULL);
