@@ -111,8 +111,14 @@ class Lab:
     def reports_too_large(self):
         """Whether the driver has mm report free pages only in blocks that hardly ever are free.
 
-        Those of the stock driver are as large as mm's page blocks: 32 MiB with pages of 16 KiB."""
-        return self.driver == 'stock' and self.machine.page == 16 << 10
+        Those of the stock driver are as large as mm's page blocks: on arm64, 32 MiB with pages of
+        16 KiB, and 512 MiB with pages of 64 KiB."""
+        return self.driver == 'stock' and self.machine.largest >= 32 * MIB
+
+    def hint(self):
+        """How large a free page hint is, in bytes: as large as mm has any, but ours at most 4 MiB."""
+        largest = self.machine.largest
+        return min(largest, 4 * MIB) if self.driver == 'ours' else largest
 
     def asks_the_driver(self, no_soft_reset):
         """Whether the driver is told to give everything back before a PCI Express device sleeps.

@@ -29,6 +29,7 @@ class Machine:
     serials     QEMU's devices for these two. None: the machine has serial ports of its own
     page        size of the guest's pages in bytes
     block       the largest piece, up to 2 MiB, in which mm has free memory, in bytes
+    largest     the largest piece in which mm has free memory, in bytes
     reserve     MiB that this kernel takes and one of a PC does not
     step        MiB that the size of the memory is a multiple of
     modules     that the devices need
@@ -49,6 +50,7 @@ class Machine:
     serials: tuple = (None, None)
     page: int = 4096
     block: int = 2 * MIB
+    largest: int = 4 * MIB
     reserve: int = 0
     step: int = 1
     modules: tuple = ('virtio_pci', 'virtio_blk')
@@ -96,17 +98,18 @@ _VIRT = Machine(emulator='aarch64', flavour='arm64', type='virt,gic-version=3',
 _MMIO = dataclasses.replace(_VIRT, bus='device', modules=('virtio_mmio', 'virtio_blk'),
                             hints=False)
 # Debian has no kernel with such pages.
-_ARM64_64K = dataclasses.replace(_VIRT, flavour=None, page=64 << 10, own=('arm64', 'pages-64k'))
+_ARM64_64K = dataclasses.replace(_VIRT, flavour=None, page=64 << 10, largest=512 * MIB,
+                                 own=('arm64', 'pages-64k'))
 _S390 = Machine(emulator='s390x', flavour='s390x', type='s390-ccw-virtio',
                 options=('-cpu', 'max'), bus='ccw', console='ttyS1', shell='hvc0',
                 serials=('sclpconsole,chardev={chardev}',
                          'virtio-serial-ccw virtconsole,chardev={chardev}'),
-                block=MIB, modules=('virtio_blk',), sleeps=False, hints=False)
+                block=MIB, largest=MIB, modules=('virtio_blk',), sleeps=False, hints=False)
 
 # Machines of other architectures, by the names that --machine takes.
 OTHERS = {
     'arm64': _VIRT,
-    'arm64-16k': dataclasses.replace(_VIRT, flavour='arm64-16k', page=16 << 10),
+    'arm64-16k': dataclasses.replace(_VIRT, flavour='arm64-16k', page=16 << 10, largest=32 * MIB),
     'arm64-64k': _ARM64_64K,
     'arm64-mmio': dataclasses.replace(
         _MMIO, options=(*_MMIO.options, '-global', 'virtio-mmio.force-legacy=off')),
@@ -119,7 +122,7 @@ OTHERS = {
                            # QEMU makes partitions in the NVRAM if it is to keep something there.
                            options=('-cpu', 'power9', '-prom-env', 'auto-boot?=true'),
                            console='hvc0', shell='hvc1',
-                           page=64 << 10, reserve=32, step=256, hints=False),
+                           page=64 << 10, largest=16 * MIB, reserve=32, step=256, hints=False),
     'riscv64': Machine(emulator='riscv64', flavour='riscv64', type='virt',
                        serials=(None, 'pci-serial,chardev={chardev}')),
 }

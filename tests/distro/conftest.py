@@ -9,16 +9,13 @@ import system as matrix
 def pytest_addoption(parser):
     parser.addoption('--newest', metavar='SYSTEM',
                      help='for test_newest.py: "unstable", or another as make-system has it')
+    parser.addoption('--systems', type=str.split,
+                     help='these of the matrix alone, in one word (default: all)')
 
 
 def pytest_ignore_collect(collection_path, config):
     # It is about a system that is in no matrix.
     return collection_path.name == 'test_newest.py' and not config.getoption('newest', None) or None
-
-
-def pytest_addoption(parser):
-    parser.addoption('--systems', type=str.split,
-                     help='these of the matrix alone, in one word (default: all)')
 
 
 def pytest_collection_modifyitems(config, items):
