@@ -32,6 +32,7 @@ class Machine:
     largest     the largest piece in which mm has free memory, in bytes
     reserve     MiB that this kernel takes and one of a PC does not
     step        MiB that the size of the memory is a multiple of
+    args        more parameters of the kernel
     modules     that the devices need
     sleeps      whether the kernel can suspend
     hints       whether a guest with free page hinting can be migrated. QEMU 10 aborts on s390x
@@ -53,6 +54,7 @@ class Machine:
     largest: int = 4 * MIB
     reserve: int = 0
     step: int = 1
+    args: str = ''
     modules: tuple = ('virtio_pci', 'virtio_blk')
     sleeps: bool = True
     hints: bool = True
@@ -87,14 +89,17 @@ class Machine:
     def kernel_args(self):
         """Parameters of the kernel for all guests. It hands the last two to init."""
         return (f'console={self.console} loglevel=7 panic=-1 panic_on_warn=1 '
-                'oops=panic hung_task_panic=1 softlockup_panic=1 '
+                f'oops=panic hung_task_panic=1 softlockup_panic=1 {self.args} '
                 f'port=/dev/{self.shell} modules={",".join(self.modules)}')
 
 
 PC = Machine()
 
+# Debian's kernel would keep 64 MiB for contiguous buffers, which nobody but user space may use.
+NO_CMA = 'cma=0'
 _VIRT = Machine(emulator='aarch64', flavour='arm64', type='virt,gic-version=3',
-                options=('-cpu', 'neoverse-n1'), console='ttyAMA0', shell='ttyAMA1')
+                options=('-cpu', 'neoverse-n1'), console='ttyAMA0', shell='ttyAMA1',
+                args=NO_CMA)
 _MMIO = dataclasses.replace(_VIRT, bus='device', modules=('virtio_mmio', 'virtio_blk'),
                             hints=False)
 # Debian has no kernel with such pages.
@@ -123,7 +128,7 @@ OTHERS = {
                            options=('-cpu', 'power9', '-prom-env', 'auto-boot?=true'),
                            console='hvc0', shell='hvc1',
                            page=64 << 10, largest=16 * MIB, reserve=32, step=256, hints=False),
-    'riscv64': Machine(emulator='riscv64', flavour='riscv64', type='virt',
+    'riscv64': Machine(emulator='riscv64', flavour='riscv64', type='virt', args=NO_CMA,
                        serials=(None, 'pci-serial,chardev={chardev}')),
 }
 
