@@ -405,11 +405,13 @@ class Guest:
     def vmstat(self):
         return {name: int(value) for name, value in self._table('/proc/vmstat')}
 
-    def smallest_huge_page(self):
-        """The size in bytes of the smallest huge pages that hugetlbfs has. None if it has none."""
+    def huge_page(self):
+        """The size in bytes of the smallest huge pages of hugetlbfs. None if there are none.
+
+        Those of less than 1 MiB do not count. There are always more, until no memory is left."""
         _, names = self.try_sh('ls /sys/kernel/mm/hugepages')
-        return min((1024 * int(size) for size in re.findall(r'hugepages-(\d+)kB', names)),
-                   default=None)
+        sizes = [1024 * int(size) for size in re.findall(r'hugepages-(\d+)kB', names)]
+        return min((size for size in sizes if size >= MIB), default=None)
 
     def mount_disk(self):
         """Mount the disk at /mnt. It is to be the only one."""

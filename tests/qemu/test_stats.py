@@ -128,7 +128,7 @@ def test_values(borrow, counters, shows):
     # Allocate some huge pages, and try to allocate more than there can be.
     guest.sh('sync; echo 3 >/proc/sys/vm/drop_caches;'
              'echo 1 >/proc/sys/vm/compact_memory')
-    size = guest.smallest_huge_page()
+    size = guest.huge_page()
     for pages in (4, guest.memory * 4 // size, 0) if size else ():
         guest.sh(f'echo {pages} >/sys/kernel/mm/hugepages/hugepages-{size >> 10}kB/nr_hugepages')
 
