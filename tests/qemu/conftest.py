@@ -7,7 +7,7 @@ import pytest
 
 from common.guest import FIRST_WITH_PRESSURE, GuestError, start_guest, version
 from common.lab import has_option, kernel_tree, make_lab, release
-from common.machine import OTHERS, PC
+from common.machine import MIB, OTHERS, PC
 from common.project import TOP
 from common.qmp import QMPError
 
@@ -46,6 +46,8 @@ def pytest_configure(config):
     config.addinivalue_line(
         'markers', 'hints: asks for a machine whose QEMU can migrate a guest that gives hints')
     config.addinivalue_line(
+        'markers', "compacts: asks for a machine where a guest has more than one of mm's page blocks")
+    config.addinivalue_line(
         'markers', 'bus(name): asks for a machine whose devices are on this bus')
 
 
@@ -69,6 +71,8 @@ def pytest_collection_modifyitems(config, items):
         if not machine.sleeps and item.get_closest_marker('sleeps'):
             return True
         if not machine.hints and item.get_closest_marker('hints'):
+            return True
+        if machine.largest >= 512 * MIB and item.get_closest_marker('compacts'):
             return True
         if any(bus.args != (machine.bus,) for bus in item.iter_markers('bus')):
             return True

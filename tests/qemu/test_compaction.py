@@ -77,6 +77,7 @@ def spread(borrow):
 
 
 @pytest.mark.anywhere
+@pytest.mark.compacts
 def test_compact_memory(spread, shows):
     guest, hog = spread
     before, rss = moved(guest), guest.rss()
