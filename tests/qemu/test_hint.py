@@ -39,6 +39,7 @@ def test_migration(boot, hint, shows):
     sent = source.migrate_to(target)['ram']['normal'] * PAGE
     hog.guest = target
     hog.verify()
+    shows(f'a migration with{"" if hint else "out"} hints copies, of 512 MiB', f'{sent // MIB} MiB')
     if not hint:
         assert sent > FREED * MIB
     elif source.lab.hint() < source.memory:
