@@ -215,6 +215,7 @@ static void block_half_migrated(struct kunit *test)
 	unsigned long total = fake_guest_total();
 	unsigned long moved;
 
+	compact_needs_blocks(test);
 	block_plug(test, 0);
 	fake_balloon_target(fake, 2 * BLOCK);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_reached(fake, 2 * BLOCK));

@@ -5,6 +5,9 @@
 #ifndef BALLOON_TEST_COMPACT_H
 #define BALLOON_TEST_COMPACT_H
 
+struct kunit;
+
+void compact_needs_blocks(struct kunit *test);
 int compact_all(void);
 unsigned long compact_moved(void);
 

@@ -308,6 +308,7 @@ static void size_move_short_queue(struct kunit *test)
 	struct fake_balloon *fake = test->priv;
 	unsigned long moved, owned;
 
+	compact_needs_blocks(test);
 	fake->features &= ~FAKE_F(MUST_TELL_HOST);
 	fake->early_use = true;
 	fake->queues[FAKE_DEFLATE].size = 2;
