@@ -7,6 +7,7 @@ import time
 import pytest
 
 from common.guest import MIB
+from common.machine import PC
 
 MEMORY = 320            # MiB
 SIZE = 224 * MIB        # what the guest is left with
@@ -84,12 +85,14 @@ def test_compact_memory(spread, shows):
     before, rss = moved(guest), guest.rss()
     guest.sh(f'echo 1 >{COMPACT}')
     size = moved(guest) - before
-    # mm may have moved some while the balloon grew.
-    assert moved(guest) - guest.moved > ENOUGH
+    # On other machines mm may have moved most of them while the balloon grew.
+    since = before if guest.machine is PC else guest.moved
+    assert moved(guest) - since > ENOUGH
     # When a page moves, the host gets another page instead of it. All memory has been used
-    # before, so QEMU has one page less then, until the guest uses the first page again. But a
-    # page may also move to where the balloon has been before.
-    assert rss - guest.rss() > size // 4 - QEMU
+    # before, so QEMU has one page less then, until the guest uses the first page again. On other
+    # machines more pages move to where the balloon has been before.
+    least = size // 2 if guest.machine is PC else size // 4 - QEMU
+    assert rss - guest.rss() > least
     check(guest, SIZE, hog)
     shows('pages migrate when memory is compacted', True)
 
