@@ -100,21 +100,22 @@ void hog_use_free(void)
 }
 
 /**
- * hog_splinter - take every other page of all free blocks, so that hardly any block is free
+ * hog_splinter - take every other piece of all free blocks, so that hardly any larger one is free
+ * @order: a piece has 2^@order pages; takes nothing where mm has no larger blocks
  *
  * Sleeps. hog_mend() undoes it.
  */
-void hog_splinter(void)
+void hog_splinter(unsigned int order)
 {
-	LIST_HEAD(others);
+	unsigned int i, whole = max(HOG_ORDER, order + 1);
 	struct page *page, *next;
-	unsigned int i;
+	LIST_HEAD(others);
 
-	while ((page = alloc_pages(__GFP_NORETRY | __GFP_NOWARN, HOG_ORDER))) {
-		split_page(page, HOG_ORDER);
+	while ((page = alloc_pages(__GFP_NORETRY | __GFP_NOWARN, whole))) {
+		split_page(page, whole);
 		spin_lock(&hog_lock);
-		for (i = 0; i < BIT(HOG_ORDER); i++)
-			list_add(&page[i].lru, i % 2 ? &others : &hog_pages);
+		for (i = 0; i < BIT(whole); i++)
+			list_add(&page[i].lru, (i >> order) % 2 ? &others : &hog_pages);
 		spin_unlock(&hog_lock);
 		cond_resched();
 	}
