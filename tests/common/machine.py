@@ -36,7 +36,8 @@ class Machine:
     modules     that the devices need
     sleeps      whether the kernel can suspend
     hints       whether a guest with free page hinting can be migrated. QEMU 10 aborts on s390x
-                and with virtio-mmio; on ppc64 a CPU stands still after any migration
+                and with virtio-mmio. After any migration a CPU stands still on ppc64, and
+                sometimes on riscv64
     own         for a kernel of our own: the architecture, and fragments of tests/kernel that it has
                 besides those of a PC. They are what tests/kernel/build takes
     """
@@ -129,7 +130,7 @@ OTHERS = {
                            console='hvc0', shell='hvc1',
                            page=64 << 10, largest=16 * MIB, reserve=32, step=256, hints=False),
     'riscv64': Machine(emulator='riscv64', flavour='riscv64', type='virt', args=NO_CMA,
-                       serials=(None, 'pci-serial,chardev={chardev}')),
+                       serials=(None, 'pci-serial,chardev={chardev}'), hints=False),
 }
 
 # Machines that the KUnit suites run on besides a PC, with kernels of our own: the byte order is the
