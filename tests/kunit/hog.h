@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Uses up the guest's memory: all of it, until the guest is out of memory, or for a moment the
- * memory that is free; or every other piece of it, so that the free memory is in small pieces. No process
- * is killed for it.
+ * memory that is free; or every other piece of it, so that the free memory is in small pieces. No
+ * process is killed for it.
  */
 #ifndef BALLOON_TEST_HOG_H
 #define BALLOON_TEST_HOG_H
