@@ -8,6 +8,7 @@ from common.pci import PULL, PULLABLE, REMOVE, RESET, check_pulled
 
 LARGE, SIZE, SMALL = 384 * MIB, 256 * MIB, 160 * MIB
 PATIENCE = 20           # seconds. It takes ten or so at the most
+TRIES = 3               # on a channel. Of 40 tries, none failed
 
 
 @pytest.fixture
@@ -39,11 +40,15 @@ def inflate_and(guest, size, cmd):
     assert code == 0, output
 
 
+def is_whole(guest):
+    """Whether the guest has all its memory."""
+    return guest.meminfo()['MemTotal'] == guest.total
+
+
 def check_found_out(guest):
     """A driver that waits for the device notices by itself that it has died."""
     guest.wait_log('the device died', PATIENCE)
-    guest.wait_for(lambda: guest.meminfo()['MemTotal'] == guest.total, PATIENCE,
-                   'the memory to come back')
+    guest.wait_for(lambda: is_whole(guest), PATIENCE, 'the memory to come back')
 
 
 def check_not_removed(guest):
@@ -183,22 +188,58 @@ def test_pulled(start, busy, survives):
         target.close()
 
 
+def in_channel_io(guest):
+    """The tasks that wait for the end of an I/O of a channel."""
+    return set(guest.sh('grep -l ccw_io_helper /proc/[0-9]*/stack; true').split())
+
+
+def hangs_in_channel_io(guest):
+    """Whether a task waits for an I/O that never ends. An I/O takes milliseconds."""
+    tasks = in_channel_io(guest)
+    for _ in range(10):
+        if not tasks:
+            return False
+        guest.sh('sleep 0.2')
+        tasks &= in_channel_io(guest)
+    return True
+
+
+def unplug_from_channel(boot):
+    """A guest whose balloon was unplugged while it was inflated.
+
+    The guest's memory shows the inflation. If QEMU were asked for the size instead, the device
+    would be unplugged shortly after the driver wrote the size, when it has more I/O than
+    otherwise."""
+    guest = boot()
+    guest.total = guest.meminfo()['MemTotal']
+    guest.pages = guest.hog(64)
+    guest.load()
+    guest.balloon(SMALL)
+    guest.wait_for(lambda: guest.meminfo()['MemTotal'] < guest.total - 16 * MIB,
+                   what='inflation')
+    guest.qmp.cmd('device_del', id='balloon0')
+    return guest
+
+
 @pytest.mark.anywhere
 @pytest.mark.bus('ccw')
 def test_unplugged_from_a_channel(boot, survives):
     """On a channel, the host takes a device away without asking the guest. Legacy devices have no
     status that the driver could read, but a notification of one that is gone fails."""
-    guest = boot()
-    guest.total = guest.meminfo()['MemTotal']
-    hog = guest.hog(64)
-    guest.load()
-    guest.balloon(SMALL)
-    guest.wait_for(lambda: guest.actual() < guest.memory - 16 * MIB, what='inflation')
-    guest.qmp.cmd('device_del', id='balloon0')
-    if guest.lab.driver == 'ours':
-        guest.wait_for(lambda: guest.meminfo()['MemTotal'] == guest.total, PATIENCE,
+    # If an I/O of the channel is just under way, the kernel waits for it for ever, with both
+    # drivers (docs/limits.md). Another guest is tried then.
+    for _ in range(TRIES):
+        guest = unplug_from_channel(boot)
+        if guest.lab.driver == 'stock':
+            break
+        guest.wait_for(lambda: is_whole(guest) or hangs_in_channel_io(guest), PATIENCE,
                        'the memory to come back')
+        if is_whole(guest):
+            break
+        guest.qmp.cmd('stop')
+    else:
+        pytest.fail(f'the kernel hangs {TRIES} times of {TRIES}')
     removed = check_removal(guest)
     survives('unplugged from a channel while inflating', removed)
     if removed:
-        hog.verify()
+        guest.pages.verify()
