@@ -88,19 +88,6 @@ static bool block_pop_inflate(struct fake_balloon *fake)
 	return false;
 }
 
-/*
- * Pops the report of a block. While mm reports free blocks, it has taken them away, and may have
- * taken all of them. Then the driver takes single pages: their buffers are answered.
- */
-static bool block_pop_report(struct fake_balloon *fake)
-{
-	if (fake_balloon_pop_block(fake))
-		return true;
-	while (block_pop_inflate(fake))
-		fake_balloon_answer(fake);
-	return false;
-}
-
 /* The rest of a block is named in full buffers, in ascending order. The first one was popped. */
 static void block_expect_all(struct kunit *test, struct page *first)
 {
@@ -167,7 +154,7 @@ static void block_none(struct kunit *test)
 	unsigned long total = fake_guest_total();
 
 	block_plug(test, REPORTS);
-	hog_splinter(0);
+	hog_splinter();
 	fake_balloon_target(fake, ODD);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, ODD));
 	KUNIT_EXPECT_EQ(test, fake_guest_total(), total - ODD);
@@ -280,29 +267,28 @@ static void block_looked_at(struct kunit *test)
 static void block_reported(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
-	unsigned long owned;
 	struct page *block;
 	unsigned int i;
 
+	hog_divide();
 	fake_balloon_hold(fake, FAKE_REPORT);
 	fake_balloon_hold(fake, FAKE_INFLATE);
 	block_plug(test, REPORTS);
-	fake_balloon_target(fake, SIZE);
+	fake_balloon_target(fake, 2 * BLOCK);
 	for (i = 0; i < 2; i++) {
-		FAKE_ASSERT_SOON(test, fake, block_pop_report(fake));
-		owned = fake->nr_owned;
+		FAKE_ASSERT_SOON(test, fake, fake_balloon_pop_block(fake));
 		KUNIT_EXPECT_EQ(test, fake->popped.nents, 1U);
 		KUNIT_EXPECT_EQ(test, fake->popped.len, BLOCK_BYTES);
 		block = virt_to_page(fake->popped.sg[0].data);
 		fake_balloon_outlast_poll();
-		KUNIT_EXPECT_EQ(test, fake->nr_owned, owned);
+		KUNIT_EXPECT_EQ(test, fake->nr_owned, (unsigned long)i * BLOCK);
 		fake_balloon_answer(fake);
 		FAKE_ASSERT_SOON(test, fake, block_pop_inflate(fake));
 		block_expect_all(test, block);
 	}
 	fake_balloon_serve(fake, FAKE_INFLATE);
 	fake_balloon_serve(fake, FAKE_REPORT);
-	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
+	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, 2 * BLOCK));
 }
 
 /* Without the feature nothing is reported. */
@@ -324,25 +310,22 @@ static void block_shares_queue(struct kunit *test)
 {
 	struct fake_balloon *fake = test->priv;
 
-	/* Blocks that mm has to report, and so many that it leaves some: it takes 32 at a time. */
 	hog_use_free();
-	hog_splinter(BLOCK_ORDER);
+	hog_divide();
 	fake_balloon_hold(fake, FAKE_REPORT);
-	fake_balloon_hold(fake, FAKE_INFLATE);
 	block_plug(test, REPORTS);
 	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop(fake, FAKE_REPORT));
 	KUNIT_EXPECT_EQ(test, page_count(virt_to_page(fake->popped.sg[0].data)), 0);
 	fake_balloon_target(fake, SIZE);
 	fake_balloon_outlast_poll();
 	KUNIT_EXPECT_EQ(test, fake->queues[FAKE_REPORT].buffers, 1U);
+	KUNIT_EXPECT_EQ(test, fake->nr_owned, 0UL);
 	fake_balloon_answer(fake);
-	FAKE_ASSERT_SOON(test, fake, block_pop_report(fake));
+	FAKE_ASSERT_SOON(test, fake, fake_balloon_pop_block(fake));
 	fake_balloon_answer(fake);
-	fake_balloon_serve(fake, FAKE_INFLATE);
 	fake_balloon_serve(fake, FAKE_REPORT);
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, SIZE));
 	fake->reported = 0;
-	hog_mend();
 	hog_use_free();
 	FAKE_EXPECT_SOON(test, fake, fake->reported);
 }
@@ -540,7 +523,7 @@ static void block_larger(struct kunit *test)
 {
 	block_first(test, "larger");
 	KUNIT_EXPECT_TRUE(test, block_taken(test));
-	hog_splinter(0);
+	hog_splinter();
 	KUNIT_EXPECT_FALSE(test, block_taken(test));
 	hog_mend();
 	KUNIT_EXPECT_TRUE(test, block_taken(test));

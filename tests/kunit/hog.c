@@ -8,7 +8,7 @@
 
 #include "hog.h"
 
-/* Pages that hog_run_out() or hog_splinter() has taken; protected by hog_lock. */
+/* Pages that the functions below have taken and keep; protected by hog_lock. */
 static LIST_HEAD(hog_pages);
 static DEFINE_SPINLOCK(hog_lock);
 
@@ -99,17 +99,15 @@ void hog_use_free(void)
 		__free_pages(page, HOG_ORDER);
 }
 
-/**
- * hog_splinter - take every other piece of all free blocks, so that hardly any larger one is free
- * @order: a piece has 2^@order pages; takes nothing where mm has no larger blocks
- *
- * Sleeps. hog_mend() undoes it.
+/*
+ * Allocates all free pieces of 2^@whole pages, and keeps every other part of 2^@order pages until
+ * hog_mend().
  */
-void hog_splinter(unsigned int order)
+static void hog_keep_half(unsigned int whole, unsigned int order)
 {
-	unsigned int i, whole = max(HOG_ORDER, order + 1);
-	struct page *page, *next;
 	LIST_HEAD(others);
+	struct page *page, *next;
+	unsigned int i;
 
 	while ((page = alloc_pages(__GFP_NORETRY | __GFP_NOWARN, whole))) {
 		split_page(page, whole);
@@ -124,7 +122,30 @@ void hog_splinter(unsigned int order)
 }
 
 /**
- * hog_mend - free what hog_splinter() has taken
+ * hog_splinter - take every other page of all free blocks, so that hardly any block is free
+ *
+ * Sleeps. hog_mend() undoes it.
+ */
+void hog_splinter(void)
+{
+	hog_keep_half(HOG_ORDER, 0);
+}
+
+/**
+ * hog_divide - take every other free block where mm would join them, so that many are free
+ *
+ * mm reports up to 32 pieces of free memory at a time, however large they are. Where its groups
+ * are larger than blocks, all free memory may be in fewer pieces. One report then has all of it,
+ * and leaves the driver no block. Sleeps. hog_mend() undoes it.
+ */
+void hog_divide(void)
+{
+	if (pageblock_order > HOG_ORDER)
+		hog_keep_half(HOG_ORDER + 1, HOG_ORDER);
+}
+
+/**
+ * hog_mend - free what hog_splinter() or hog_divide() has taken
  *
  * Sleeps.
  */
