@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/list_sort.h>
 #include <linux/mm.h>
 #include <linux/oom.h>
 #include <linux/sizes.h>
@@ -17,6 +18,9 @@ static DEFINE_SPINLOCK(hog_lock);
  * mm groups its pages in smaller ones. With large pages mm's groups have up to 512 MiB.
  */
 #define HOG_ORDER	min_t(unsigned int, pageblock_order, get_order(SZ_2M))
+
+/* Movable, or mm would keep these blocks for other pages, and compaction would not use them. */
+#define HOG_BLOCK_GFP	(__GFP_MOVABLE | __GFP_NORETRY | __GFP_NOWARN)
 
 /* Whether the OOM notifiers were called, and what the others had freed at the first call. */
 static bool hog_notified;
@@ -93,7 +97,7 @@ void hog_use_free(void)
 	struct page *page, *next;
 	LIST_HEAD(blocks);
 
-	while ((page = alloc_pages(__GFP_NORETRY | __GFP_NOWARN, HOG_ORDER)))
+	while ((page = alloc_pages(HOG_BLOCK_GFP, HOG_ORDER)))
 		list_add(&page->lru, &blocks);
 	list_for_each_entry_safe(page, next, &blocks, lru)
 		__free_pages(page, HOG_ORDER);
@@ -109,7 +113,7 @@ static void hog_keep_half(unsigned int whole, unsigned int order)
 	struct page *page, *next;
 	unsigned int i;
 
-	while ((page = alloc_pages(__GFP_NORETRY | __GFP_NOWARN, whole))) {
+	while ((page = alloc_pages(HOG_BLOCK_GFP, whole))) {
 		split_page(page, whole);
 		spin_lock(&hog_lock);
 		for (i = 0; i < BIT(whole); i++)
@@ -144,8 +148,48 @@ void hog_divide(void)
 		hog_keep_half(HOG_ORDER + 1, HOG_ORDER);
 }
 
+static int hog_compare(void *unused, const struct list_head *a, const struct list_head *b)
+{
+	return page_to_pfn(list_entry(a, struct page, lru)) >
+	       page_to_pfn(list_entry(b, struct page, lru));
+}
+
 /**
- * hog_mend - free what hog_splinter() or hog_divide() has taken
+ * hog_leave_lowest - take all free blocks but the lowest ones of the zone that mm prefers
+ * @nr: pages that it leaves; rounded down to blocks
+ *
+ * Compaction moves pages up, and to blocks of which only a part is free. So it is certain to move
+ * what is allocated next, after hog_mend() and hog_splinter(). Sleeps.
+ */
+void hog_leave_lowest(unsigned long nr)
+{
+	struct page *page, *next;
+	struct zone *zone = NULL;
+	LIST_HEAD(blocks);
+	unsigned int i;
+
+	while ((page = alloc_pages(HOG_BLOCK_GFP, HOG_ORDER))) {
+		zone = zone ?: page_zone(page);
+		list_add(&page->lru, &blocks);
+	}
+	list_sort(NULL, &blocks, hog_compare);
+	list_for_each_entry_safe(page, next, &blocks, lru) {
+		if (nr >= BIT(HOG_ORDER) && page_zone(page) == zone) {
+			__free_pages(page, HOG_ORDER);
+			nr -= BIT(HOG_ORDER);
+			continue;
+		}
+		split_page(page, HOG_ORDER);
+		spin_lock(&hog_lock);
+		for (i = 0; i < BIT(HOG_ORDER); i++)
+			list_add(&page[i].lru, &hog_pages);
+		spin_unlock(&hog_lock);
+		cond_resched();
+	}
+}
+
+/**
+ * hog_mend - free what hog_splinter(), hog_divide() or hog_leave_lowest() has taken
  *
  * Sleeps.
  */

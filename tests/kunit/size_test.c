@@ -9,6 +9,7 @@
 #include "compact.h"
 #include "fake.h"
 #include "file.h"
+#include "hog.h"
 #include "kernel_log.h"
 #include "suites.h"
 
@@ -41,6 +42,12 @@ static int size_init(struct kunit *test)
 	if (err || fake_balloon_plug(test->priv) || !fake_balloon_bound(test->priv))
 		return err ?: -ENODEV;
 	return 0;
+}
+
+static void size_exit(struct kunit *test)
+{
+	fake_balloon_exit(test);
+	hog_mend();
 }
 
 /* O1 O9: the balloon has exactly the size that the host wants, and the guest's total follows. */
@@ -312,11 +319,15 @@ static void size_move_short_queue(struct kunit *test)
 	fake->features &= ~FAKE_F(MUST_TELL_HOST);
 	fake->early_use = true;
 	fake->queues[FAKE_DEFLATE].size = 2;
+	/* With some memory that the guest may use meanwhile. */
+	hog_leave_lowest(LARGE + 2 * SIZE);
 	size_plug_oom(test, LARGE);
+	hog_mend();
 	/* An OOM puts two buffers on the queue, which is full then. */
 	fake_balloon_hold(fake, FAKE_DEFLATE);
 	KUNIT_EXPECT_GT(test, fake_balloon_run_out_held(fake), 0U);
 	owned = fake->nr_owned;
+	hog_splinter();
 	moved = compact_moved();
 	KUNIT_EXPECT_EQ(test, compact_all(), 0);
 	KUNIT_EXPECT_EQ(test, compact_moved(), moved);
@@ -324,6 +335,7 @@ static void size_move_short_queue(struct kunit *test)
 	/* With room on the queue pages are migrated. */
 	fake_balloon_serve(fake, FAKE_DEFLATE);
 	FAKE_EXPECT_SOON(test, fake, !compact_all() && compact_moved() > moved);
+	hog_mend();
 	FAKE_EXPECT_SOON(test, fake, fake_balloon_reached(fake, LARGE));
 }
 
@@ -557,6 +569,6 @@ static struct kunit_case size_cases[] = {
 struct kunit_suite balloon_size_suite = {
 	.name = "balloon_size",
 	.init = size_init,
-	.exit = fake_balloon_exit,
+	.exit = size_exit,
 	.test_cases = size_cases,
 };
